@@ -1,0 +1,85 @@
+# Flumen: `make` says what there is to do. Every target sets up what it needs on a fresh machine.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+export PATH := $(CURDIR)/.tools/bin:$(PATH)
+export CARGO_TERM_COLOR ?= auto
+
+ONCE ?=
+NEXTEST_PROFILE := $(if $(CI),ci,default)
+say = @printf '\n\033[1m== %s\033[0m\n' "$(1)"
+
+.PHONY: help
+help: ## Say what each target does
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  \033[1m%-18s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# ------------------------------------------------------------------ run
+.PHONY: demo build dist
+demo: ## Build, start everything, load real events, show them served; Ctrl-C ends it (ONCE=1: check itself and end)
+	$(call say,setting up)
+	@scripts/setup build
+	$(call say,building (the first time takes 5 to 10 minutes on 2 cores; afterwards seconds))
+	@cargo build --release --bins
+	@ONCE=$(ONCE) scripts/demo target/release
+
+build: ## Build every binary (debug)
+	@scripts/setup build
+	@cargo build --workspace --bins
+
+dist: ## Build every binary as it is shipped (fat LTO; slow)
+	@scripts/setup build
+	@cargo build --profile dist --bins
+
+# ------------------------------------------------------------------ test
+.PHONY: test test-unit test-integration test-sdk test-pg15
+test: ## Every test, on a real Kafka and a real PostgreSQL
+	$(call say,setting up)
+	@scripts/setup test
+	$(call say,building the services and the tests (8 to 15 minutes on 2 cores when nothing is cached))
+	@cargo build --workspace --bins
+	@cargo nextest run --workspace --no-run
+	$(call say,tests on a real Kafka and PostgreSQL)
+	@target/debug/devstack run -- cargo nextest run --workspace --profile $(NEXTEST_PROFILE)
+	$(call say,the examples in the documentation)
+	@cargo test --workspace --doc --quiet
+	$(call say,the official CloudEvents SDKs against a running pipeline)
+	@scripts/with-stack target/debug tests/sdk/run
+
+test-unit: ## Only what needs no service
+	@scripts/setup test
+	@cargo nextest run --workspace --lib --bins
+
+test-pg15: ## The tests that touch the database, on PostgreSQL 15
+	@scripts/setup test
+	@cargo build --workspace --bins
+	@target/debug/devstack run --postgres-version 15 -- cargo nextest run -p store -p writer -p query-api --profile $(NEXTEST_PROFILE)
+
+# ------------------------------------------------------------------ check
+.PHONY: check fmt clippy doc deny shell
+check: fmt clippy doc deny shell ## Formatting, lints, documentation, licences
+
+fmt: ## Formatting
+	@cargo fmt --all --check
+
+clippy: ## Lints, warnings refused
+	$(call say,clippy)
+	@scripts/setup test
+	@cargo clippy --workspace --all-targets --all-features --quiet -- -D warnings
+
+doc: ## The documentation builds, its links resolve
+	$(call say,rustdoc)
+	@RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
+
+deny: ## Licences, bans, sources of every dependency; advisories where their database can be had
+	$(call say,dependencies)
+	@scripts/setup test
+	@cargo deny --log-level error --offline check licenses bans sources
+	@scripts/advisories
+
+shell: ## Shell scripts parse
+	@for f in scripts/* tests/sdk/run .ci/run; do bash -n "$$f"; done
+
+.PHONY: clean
+clean: ## Remove what was built; caches of Kafka and PostgreSQL stay
+	@rm -rf target
