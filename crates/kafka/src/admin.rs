@@ -1,0 +1,447 @@
+//! Topics: made, described, compared with what is wanted, and brought there.
+
+use crate::{Config, Error, context::PlainContext};
+use rdkafka::{
+    admin::{
+        AdminClient, AdminOptions, AlterConfig, NewPartitions, NewTopic, ResourceSpecifier,
+        TopicReplication,
+    },
+    error::{KafkaError, RDKafkaErrorCode},
+};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+/// What a topic should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopicSpec {
+    /// Its name.
+    pub name: String,
+    /// How many partitions; a topic is grown to this, never shrunk.
+    pub partitions: i32,
+    /// How many brokers hold each partition. Only a new topic is given it.
+    pub replication: i32,
+    /// Topic settings by Kafka's names, such as `min.insync.replicas`, `retention.ms` and `max.message.bytes`.
+    pub settings: BTreeMap<String, String>,
+}
+
+/// What a topic is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopicDescription {
+    /// Its name.
+    pub name: String,
+    /// How many partitions it has.
+    pub partitions: i32,
+    /// How many brokers hold each partition (the least of all partitions).
+    pub replication: i32,
+    /// How many of these are in sync now (the least of all partitions).
+    pub in_sync: i32,
+    /// All its settings, defaults included.
+    pub settings: BTreeMap<String, String>,
+    /// The names of the settings that were set on the topic itself.
+    pub overridden: Vec<String>,
+}
+
+/// One way in which a topic is not what it should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TopicDifference {
+    /// There is no such topic.
+    Missing,
+    /// It has too few partitions; [`Admin::apply`] adds them.
+    Partitions {
+        /// How many it has.
+        actual: i32,
+        /// How many it should have.
+        wanted: i32,
+    },
+    /// It has more partitions than asked for, which cannot be undone and does no harm.
+    MorePartitions {
+        /// How many it has.
+        actual: i32,
+        /// How many were asked for.
+        wanted: i32,
+    },
+    /// It has another replication factor; changing it is a reassignment, which is left to Kafka's own tools.
+    Replication {
+        /// What it has.
+        actual: i32,
+        /// What it should have.
+        wanted: i32,
+    },
+    /// A setting differs; [`Admin::apply`] changes it.
+    Setting {
+        /// Kafka's name of the setting.
+        name: String,
+        /// Its value now, if it has one.
+        actual: Option<String>,
+        /// The value it should have.
+        wanted: String,
+    },
+}
+
+impl TopicDifference {
+    /// Whether [`Admin::apply`] removes this difference.
+    #[must_use]
+    pub fn is_applicable(&self) -> bool {
+        !matches!(self, Self::MorePartitions { .. } | Self::Replication { .. })
+    }
+}
+
+impl std::fmt::Display for TopicDifference {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Missing => f.write_str("missing"),
+            Self::Partitions { actual, wanted } => {
+                write!(f, "partitions: {actual}, should be {wanted}")
+            }
+            Self::MorePartitions { actual, wanted } => {
+                write!(
+                    f,
+                    "partitions: {actual}, more than the {wanted} asked for (kept: a topic cannot shrink)"
+                )
+            }
+            Self::Replication { actual, wanted } => write!(
+                f,
+                "replication: {actual}, should be {wanted} (change it with kafka-reassign-partitions)"
+            ),
+            Self::Setting {
+                name,
+                actual,
+                wanted,
+            } => {
+                write!(
+                    f,
+                    "{name}: {}, should be {wanted}",
+                    actual.as_deref().unwrap_or("not set")
+                )
+            }
+        }
+    }
+}
+
+impl TopicDescription {
+    /// Lists how this topic differs from what is wanted.
+    #[must_use]
+    pub fn differences(&self, spec: &TopicSpec) -> Vec<TopicDifference> {
+        let mut differences = Vec::new();
+        let (actual, wanted) = (self.partitions, spec.partitions);
+        if actual < wanted {
+            differences.push(TopicDifference::Partitions { actual, wanted });
+        } else if actual > wanted {
+            differences.push(TopicDifference::MorePartitions { actual, wanted });
+        }
+        if self.replication != spec.replication {
+            differences.push(TopicDifference::Replication {
+                actual: self.replication,
+                wanted: spec.replication,
+            });
+        }
+        for (name, wanted) in &spec.settings {
+            let actual = self.settings.get(name);
+            if actual != Some(wanted) {
+                differences.push(TopicDifference::Setting {
+                    name: name.clone(),
+                    actual: actual.cloned(),
+                    wanted: wanted.clone(),
+                });
+            }
+        }
+        differences
+    }
+}
+
+/// An administrative client. Cloning shares it. Futures are driven by a thread of its own, so any runtime will do.
+#[derive(Clone)]
+pub struct Admin {
+    client: Arc<AdminClient<PlainContext>>,
+    brokers: String,
+    timeout: Duration,
+}
+
+impl std::fmt::Debug for Admin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Admin")
+            .field("brokers", &self.brokers)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Admin {
+    /// Makes a client whose every request ends within `timeout`; connects when first used.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for a wrong setting, or what librdkafka refuses at creation.
+    pub fn new(config: &Config, timeout: Duration) -> Result<Self, Error> {
+        let client = config
+            .client()?
+            .create_with_context(PlainContext)
+            .map_err(|error| Error::config("brokers", error.to_string()))?;
+        Ok(Self {
+            client: Arc::new(client),
+            brokers: config.brokers.clone(),
+            timeout,
+        })
+    }
+
+    /// The identity of the cluster.
+    ///
+    /// # Errors
+    /// [`Error::Unreachable`] when no broker answers in time.
+    pub async fn cluster_id(&self) -> Result<String, Error> {
+        let (client, timeout) = (Arc::clone(&self.client), self.timeout);
+        let id = self
+            .blocking(move || client.inner().fetch_cluster_id(timeout))
+            .await?;
+        id.ok_or_else(|| self.unreachable("the identity of the cluster was not told in time"))
+    }
+
+    /// The names of all topics except Kafka's own.
+    ///
+    /// # Errors
+    /// [`Error::Unreachable`] when no broker answers in time.
+    pub async fn topics(&self) -> Result<Vec<String>, Error> {
+        let (client, timeout) = (Arc::clone(&self.client), self.timeout);
+        let metadata = self
+            .blocking(move || {
+                client
+                    .inner()
+                    .fetch_metadata(None, timeout)
+                    .map(|metadata| {
+                        let names = metadata
+                            .topics()
+                            .iter()
+                            .map(|topic| topic.name().to_owned());
+                        names.filter(|name| !name.starts_with("__")).collect()
+                    })
+            })
+            .await?;
+        metadata.map_err(|error| self.error(&error, ""))
+    }
+
+    /// Describes a topic; none when it does not exist.
+    ///
+    /// # Errors
+    /// [`Error::Unreachable`] when no broker answers in time, [`Error::Refused`] without the right to describe it.
+    pub async fn describe(&self, topic: &str) -> Result<Option<TopicDescription>, Error> {
+        let (client, timeout, name) = (Arc::clone(&self.client), self.timeout, topic.to_owned());
+        // All topics: asking for one by name would make a broker with auto-creation create it.
+        let layout = self
+            .blocking(move || {
+                client
+                    .inner()
+                    .fetch_metadata(None, timeout)
+                    .map(|metadata| {
+                        let topic = metadata
+                            .topics()
+                            .iter()
+                            .find(|topic| topic.name() == name)?;
+                        let partitions = topic.partitions();
+                        let least = |count: fn(&rdkafka::metadata::MetadataPartition) -> usize| {
+                            partitions
+                                .iter()
+                                .map(count)
+                                .min()
+                                .and_then(|count| i32::try_from(count).ok())
+                                .unwrap_or(0)
+                        };
+                        Some((
+                            i32::try_from(partitions.len()).unwrap_or(i32::MAX),
+                            least(|partition| partition.replicas().len()),
+                            least(|partition| partition.isr().len()),
+                        ))
+                    })
+            })
+            .await?
+            .map_err(|error| self.error(&error, topic))?;
+        let Some((partitions, replication, in_sync)) = layout else {
+            return Ok(None);
+        };
+        let resources = self
+            .client
+            .describe_configs([&ResourceSpecifier::Topic(topic)], &self.options())
+            .await
+            .map_err(|error| self.error(&error, topic))?;
+        let mut settings = BTreeMap::new();
+        let mut overridden = Vec::new();
+        for resource in resources {
+            let resource = match resource {
+                Ok(resource) => resource,
+                Err(RDKafkaErrorCode::UnknownTopicOrPartition) => return Ok(None),
+                Err(code) => {
+                    return Err(Error::Refused(format!("describing topic {topic}: {code}")));
+                }
+            };
+            for entry in resource.entries {
+                if entry.source == rdkafka::admin::ConfigSource::DynamicTopic {
+                    overridden.push(entry.name.clone());
+                }
+                if let Some(value) = entry.value {
+                    settings.insert(entry.name, value);
+                }
+            }
+        }
+        Ok(Some(TopicDescription {
+            name: topic.to_owned(),
+            partitions,
+            replication,
+            in_sync,
+            settings,
+            overridden,
+        }))
+    }
+
+    /// Lists how a topic differs from what is wanted; changes nothing.
+    ///
+    /// # Errors
+    /// As [`Admin::describe`].
+    pub async fn differences(&self, spec: &TopicSpec) -> Result<Vec<TopicDifference>, Error> {
+        Ok(match self.describe(&spec.name).await? {
+            None => vec![TopicDifference::Missing],
+            Some(topic) => topic.differences(spec),
+        })
+    }
+
+    /// Brings a topic to what is wanted, as far as that is possible without moving data, and returns the differences found before. Safe to repeat.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] with Kafka's reason, [`Error::Unreachable`] when no broker answers in time.
+    pub async fn apply(&self, spec: &TopicSpec) -> Result<Vec<TopicDifference>, Error> {
+        let Some(topic) = self.describe(&spec.name).await? else {
+            self.create(spec).await?;
+            return Ok(vec![TopicDifference::Missing]);
+        };
+        let differences = topic.differences(spec);
+        if topic.partitions < spec.partitions {
+            self.grow(&spec.name, spec.partitions).await?;
+        }
+        if differences
+            .iter()
+            .any(|difference| matches!(difference, TopicDifference::Setting { .. }))
+        {
+            // This request replaces all of a topic's own settings: repeat those that stay.
+            let mut settings: BTreeMap<&str, &str> = topic
+                .overridden
+                .iter()
+                .filter_map(|name| Some((name.as_str(), topic.settings.get(name)?.as_str())))
+                .collect();
+            settings.extend(
+                spec.settings
+                    .iter()
+                    .map(|(name, value)| (name.as_str(), value.as_str())),
+            );
+            self.alter(&spec.name, &settings).await?;
+        }
+        Ok(differences)
+    }
+
+    /// Creates a topic. One that exists already is left as it is.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] with Kafka's reason, [`Error::Unreachable`] when no broker answers in time.
+    pub async fn create(&self, spec: &TopicSpec) -> Result<(), Error> {
+        let mut topic = NewTopic::new(
+            &spec.name,
+            spec.partitions,
+            TopicReplication::Fixed(spec.replication),
+        );
+        for (name, value) in &spec.settings {
+            topic = topic.set(name, value);
+        }
+        let results = self
+            .client
+            .create_topics([&topic], &self.options())
+            .await
+            .map_err(|error| self.error(&error, &spec.name))?;
+        for result in results {
+            match result {
+                Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
+                Err((name, code)) => {
+                    return Err(Error::Refused(format!("creating topic {name}: {code}")));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Deletes a topic with all its records. One that does not exist is fine.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] with Kafka's reason, [`Error::Unreachable`] when no broker answers in time.
+    pub async fn delete(&self, topic: &str) -> Result<(), Error> {
+        let results = self
+            .client
+            .delete_topics(&[topic], &self.options())
+            .await
+            .map_err(|error| self.error(&error, topic))?;
+        for result in results {
+            match result {
+                Ok(_) | Err((_, RDKafkaErrorCode::UnknownTopicOrPartition)) => {}
+                Err((name, code)) => {
+                    return Err(Error::Refused(format!("deleting topic {name}: {code}")));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn grow(&self, topic: &str, partitions: i32) -> Result<(), Error> {
+        let count = usize::try_from(partitions).unwrap_or_default();
+        let results = self
+            .client
+            .create_partitions([&NewPartitions::new(topic, count)], &self.options())
+            .await
+            .map_err(|error| self.error(&error, topic))?;
+        for result in results {
+            if let Err((name, code)) = result {
+                return Err(Error::Refused(format!(
+                    "adding partitions to topic {name}: {code}"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    async fn alter(&self, topic: &str, settings: &BTreeMap<&str, &str>) -> Result<(), Error> {
+        let mut change = AlterConfig::new(ResourceSpecifier::Topic(topic));
+        for (name, value) in settings {
+            change = change.set(name, value);
+        }
+        let results = self
+            .client
+            .alter_configs([&change], &self.options())
+            .await
+            .map_err(|error| self.error(&error, topic))?;
+        for result in results {
+            if let Err((_, code)) = result {
+                return Err(Error::Refused(format!(
+                    "changing settings of topic {topic}: {code}"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    fn options(&self) -> AdminOptions {
+        AdminOptions::new()
+            .request_timeout(Some(self.timeout))
+            .operation_timeout(Some(self.timeout))
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        run: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Error> {
+        tokio::task::spawn_blocking(run)
+            .await
+            .map_err(|error| Error::Refused(format!("the request was abandoned: {error}")))
+    }
+
+    fn unreachable(&self, problem: &str) -> Error {
+        Error::Unreachable {
+            brokers: self.brokers.clone(),
+            problem: problem.to_owned(),
+        }
+    }
+
+    fn error(&self, error: &KafkaError, topic: &str) -> Error {
+        Error::from_kafka(error, &self.brokers, topic)
+    }
+}
