@@ -1,0 +1,414 @@
+//! Points in time, read from and shown as RFC 3339.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+const MICROS_PER_SECOND: i64 = 1_000_000;
+const SECONDS_PER_DAY: i64 = 86_400;
+
+/// A point in time: whole microseconds since the Unix epoch, UTC.
+///
+/// Its text form is RFC 3339 with `Z` and the shortest fraction, such as `2026-11-21T11:41:28.5Z`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// The first moment of the year 1, the earliest that RFC 3339 can write and [`Self::parse_rfc3339`] accepts.
+    pub const MIN_RFC3339: Self = Self(-62_135_596_800 * MICROS_PER_SECOND);
+    /// The last microsecond of the year 9999.
+    pub const MAX_RFC3339: Self = Self(253_402_300_800 * MICROS_PER_SECOND - 1);
+
+    /// The time of the system's clock.
+    #[must_use]
+    pub fn now() -> Self {
+        let now = SystemTime::now();
+        match now.duration_since(UNIX_EPOCH) {
+            Ok(since) => Self(saturating_micros(since)),
+            Err(before) => Self(-saturating_micros(before.duration())),
+        }
+    }
+
+    /// Takes microseconds since the Unix epoch.
+    #[must_use]
+    pub const fn from_micros(micros: i64) -> Self {
+        Self(micros)
+    }
+
+    /// Takes milliseconds since the Unix epoch; saturates at the ends of the range.
+    #[must_use]
+    pub const fn from_millis(millis: i64) -> Self {
+        Self(millis.saturating_mul(1000))
+    }
+
+    /// Microseconds since the Unix epoch.
+    #[must_use]
+    pub const fn as_micros(self) -> i64 {
+        self.0
+    }
+
+    /// Whole milliseconds since the Unix epoch, rounded towards the past.
+    #[must_use]
+    pub const fn as_millis(self) -> i64 {
+        self.0.div_euclid(1000)
+    }
+
+    /// This time moved by `span` into the future; stops at the end of the range.
+    #[must_use]
+    pub fn saturating_add(self, span: Duration) -> Self {
+        Self(self.0.saturating_add(saturating_micros(span)))
+    }
+
+    /// This time moved by `span` into the past; stops at the start of the range.
+    #[must_use]
+    pub fn saturating_sub(self, span: Duration) -> Self {
+        Self(self.0.saturating_sub(saturating_micros(span)))
+    }
+
+    /// Reads the `date-time` of RFC 3339, strictly.
+    ///
+    /// A zone is required, `T` separates date and time, days and hours must exist (`2026-02-30` and `24:00` do
+    /// not), years run from 0001 to 9999 in UTC. Digits beyond the microsecond are cut off. A leap second (`:60`)
+    /// is refused: neither PostgreSQL nor most clocks can tell it from the second after it, so which of the two
+    /// is meant is the sender's to say.
+    ///
+    /// # Errors
+    /// The [`TimestampError`] says what to send instead.
+    pub fn parse_rfc3339(text: &str) -> Result<Self, TimestampError> {
+        let bytes = text.as_bytes();
+        if bytes.len() < 10 || bytes.get(4) != Some(&b'-') || bytes.get(7) != Some(&b'-') {
+            return Err(TimestampError::Form);
+        }
+        let year = i64::from(digits(bytes, 0, 4)?);
+        let month = digits(bytes, 5, 2)?;
+        let day = digits(bytes, 8, 2)?;
+        if year == 0 {
+            return Err(TimestampError::Year);
+        }
+        if !(1..=12).contains(&month) || day == 0 || day > days_in_month(year, month) {
+            return Err(TimestampError::NoSuchDay);
+        }
+        if !matches!(bytes.get(10), Some(b'T' | b't')) {
+            return Err(TimestampError::Form);
+        }
+        if bytes.get(13) != Some(&b':') || bytes.get(16) != Some(&b':') {
+            return Err(TimestampError::Form);
+        }
+        let hour = digits(bytes, 11, 2)?;
+        let minute = digits(bytes, 14, 2)?;
+        let second = digits(bytes, 17, 2)?;
+        if hour > 23 || minute > 59 || second > 60 {
+            return Err(TimestampError::NoSuchTime);
+        }
+        if second == 60 {
+            return Err(TimestampError::LeapSecond);
+        }
+        let (micros, at) = fraction(bytes, 19)?;
+        let offset_seconds = zone(bytes, at)?;
+
+        let seconds = days_from_civil(year, month, day) * SECONDS_PER_DAY
+            + i64::from(hour) * 3600
+            + i64::from(minute) * 60
+            + i64::from(second)
+            - offset_seconds;
+        let time = Self(seconds * MICROS_PER_SECOND + i64::from(micros));
+        if time < Self::MIN_RFC3339 || time > Self::MAX_RFC3339 {
+            return Err(TimestampError::Year);
+        }
+        Ok(time)
+    }
+
+    /// Writes the text form into `buffer` and returns it; never allocates.
+    pub(crate) fn format_into(self, buffer: &mut [u8; TEXT_BYTES]) -> &str {
+        let days = self.0.div_euclid(SECONDS_PER_DAY * MICROS_PER_SECOND);
+        let micros_of_day = self.0.rem_euclid(SECONDS_PER_DAY * MICROS_PER_SECOND);
+        let (year, month, day) = civil_from_days(days);
+        let second_of_day = micros_of_day / MICROS_PER_SECOND;
+        let mut micros = micros_of_day % MICROS_PER_SECOND;
+
+        let mut out = Cursor { buffer, len: 0 };
+        if (0..=9999).contains(&year) {
+            out.number(year, 4);
+        } else {
+            // Outside RFC 3339; the expanded years of ISO 8601, so that Display is total and unambiguous.
+            out.byte(if year < 0 { b'-' } else { b'+' });
+            out.number(year.abs(), 6);
+        }
+        out.byte(b'-');
+        out.number(month, 2);
+        out.byte(b'-');
+        out.number(day, 2);
+        out.byte(b'T');
+        out.number(second_of_day / 3600, 2);
+        out.byte(b':');
+        out.number(second_of_day / 60 % 60, 2);
+        out.byte(b':');
+        out.number(second_of_day % 60, 2);
+        if micros != 0 {
+            let mut width = 6;
+            while micros % 10 == 0 {
+                micros /= 10;
+                width -= 1;
+            }
+            out.byte(b'.');
+            out.number(micros, width);
+        }
+        out.byte(b'Z');
+        let len = out.len;
+        std::str::from_utf8(&buffer[..len]).expect("only ASCII was written")
+    }
+}
+
+/// Room for the longest text form, `+294247-01-10T04:00:54.775807Z`.
+pub(crate) const TEXT_BYTES: usize = 32;
+
+struct Cursor<'a> {
+    buffer: &'a mut [u8; TEXT_BYTES],
+    len: usize,
+}
+
+impl Cursor<'_> {
+    fn byte(&mut self, byte: u8) {
+        self.buffer[self.len] = byte;
+        self.len += 1;
+    }
+
+    fn number(&mut self, mut value: i64, width: usize) {
+        for at in (self.len..self.len + width).rev() {
+            self.buffer[at] = b'0' + u8::try_from(value % 10).expect("a digit");
+            value /= 10;
+        }
+        self.len += width;
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.format_into(&mut [0; TEXT_BYTES]))
+    }
+}
+
+impl FromStr for Timestamp {
+    type Err = TimestampError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::parse_rfc3339(text)
+    }
+}
+
+impl serde::Serialize for Timestamp {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.format_into(&mut [0; TEXT_BYTES]))
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Timestamp {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        Self::parse_rfc3339(&text).map_err(serde::de::Error::custom)
+    }
+}
+
+/// Why a text is not a time, with the way out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TimestampError {
+    /// Not of the form of RFC 3339.
+    #[error("not an RFC 3339 time; send one such as 2026-11-21T11:41:28.123Z")]
+    Form,
+    /// Date and time without a zone.
+    #[error("has no time zone; append Z for UTC or an offset such as +01:00")]
+    NoZone,
+    /// A month or a day that the calendar does not have.
+    #[error("names a day that does not exist")]
+    NoSuchDay,
+    /// An hour, minute, second or offset that does not exist.
+    #[error("names a time of day that does not exist; the last second of a day is 23:59:59")]
+    NoSuchTime,
+    /// `:60`.
+    #[error("is a leap second, which cannot be stored; send second 59 or the second after it")]
+    LeapSecond,
+    /// Before the year 1 or after the year 9999, in UTC.
+    #[error("lies outside the years 0001 to 9999")]
+    Year,
+}
+
+fn digits(bytes: &[u8], at: usize, count: usize) -> Result<u32, TimestampError> {
+    let slice = bytes.get(at..at + count).ok_or(TimestampError::Form)?;
+    let mut value = 0;
+    for byte in slice {
+        if !byte.is_ascii_digit() {
+            return Err(TimestampError::Form);
+        }
+        value = value * 10 + u32::from(byte - b'0');
+    }
+    Ok(value)
+}
+
+/// Microseconds of an optional fraction at `at`, and where it ends.
+fn fraction(bytes: &[u8], at: usize) -> Result<(u32, usize), TimestampError> {
+    if bytes.get(at) != Some(&b'.') {
+        return Ok((0, at));
+    }
+    let mut end = at + 1;
+    let mut micros = 0;
+    let mut scale = 100_000;
+    while let Some(byte) = bytes.get(end).filter(|byte| byte.is_ascii_digit()) {
+        micros += u32::from(byte - b'0') * scale;
+        scale /= 10;
+        end += 1;
+    }
+    if end == at + 1 {
+        return Err(TimestampError::Form);
+    }
+    Ok((micros, end))
+}
+
+/// Seconds east of UTC from the zone at `at`, which must end the text.
+fn zone(bytes: &[u8], at: usize) -> Result<i64, TimestampError> {
+    let sign = match bytes.get(at) {
+        None => return Err(TimestampError::NoZone),
+        Some(b'Z' | b'z') if bytes.len() == at + 1 => return Ok(0),
+        Some(b'+') => 1,
+        Some(b'-') => -1,
+        Some(_) => return Err(TimestampError::Form),
+    };
+    if bytes.len() != at + 6 || bytes.get(at + 3) != Some(&b':') {
+        return Err(TimestampError::Form);
+    }
+    let hours = digits(bytes, at + 1, 2)?;
+    let minutes = digits(bytes, at + 4, 2)?;
+    if hours > 23 || minutes > 59 {
+        return Err(TimestampError::NoSuchTime);
+    }
+    Ok(sign * i64::from(hours * 3600 + minutes * 60))
+}
+
+fn days_in_month(year: i64, month: u32) -> u32 {
+    match month {
+        4 | 6 | 9 | 11 => 30,
+        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+        2 => 28,
+        _ => 31,
+    }
+}
+
+/// Days from 1970-01-01 in the proleptic Gregorian calendar, counted in eras of 400 years that start in March.
+fn days_from_civil(year: i64, month: u32, day: u32) -> i64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let era = year.div_euclid(400);
+    let year_of_era = year.rem_euclid(400);
+    let month_from_march = i64::from((month + 9) % 12);
+    let day_of_year = (153 * month_from_march + 2) / 5 + i64::from(day) - 1;
+    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
+}
+
+/// The inverse of [`days_from_civil`]: year, month, day.
+fn civil_from_days(days: i64) -> (i64, i64, i64) {
+    let days = days + 719_468;
+    let era = days.div_euclid(146_097);
+    let day_of_era = days.rem_euclid(146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = (month_from_march + 2) % 12 + 1;
+    let year = era * 400 + year_of_era + i64::from(month <= 2);
+    (year, month, day)
+}
+
+fn saturating_micros(span: Duration) -> i64 {
+    i64::try_from(span.as_micros()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn micros(text: &str) -> Result<i64, TimestampError> {
+        Timestamp::parse_rfc3339(text).map(Timestamp::as_micros)
+    }
+
+    #[test]
+    fn reads_rfc3339_exactly() {
+        assert_eq!(micros("1970-01-01T00:00:00Z"), Ok(0));
+        assert_eq!(micros("1969-12-31T23:59:59.999999Z"), Ok(-1));
+        assert_eq!(
+            micros("2026-11-21T12:41:28.123+01:00"),
+            Ok(1_795_261_288_123_000)
+        );
+        assert_eq!(micros("2000-02-29t00:00:00z"), Ok(951_782_400_000_000));
+        assert_eq!(
+            micros("2026-11-21T11:41:28-00:00"),
+            micros("2026-11-21T11:41:28Z")
+        );
+    }
+
+    #[test]
+    fn cuts_digits_beyond_the_microsecond() {
+        assert_eq!(micros("1970-01-01T00:00:00.123456999Z"), Ok(123_456));
+        assert_eq!(
+            micros("1970-01-01T00:00:00.12345678901234567890Z"),
+            Ok(123_456)
+        );
+    }
+
+    #[test]
+    fn refuses_what_is_no_time_and_says_why() {
+        use TimestampError as E;
+        for (text, error) in [
+            ("now", E::Form),
+            ("", E::Form),
+            ("2026-11-21", E::Form),
+            ("2026-11-21 11:41:28Z", E::Form),
+            ("2026-02-30T00:00:00Z", E::NoSuchDay),
+            ("2026-13-01T00:00:00Z", E::NoSuchDay),
+            ("2026-00-01T00:00:00Z", E::NoSuchDay),
+            ("1900-02-29T00:00:00Z", E::NoSuchDay),
+            ("2026-11-21T11:41:28", E::NoZone),
+            ("2026-11-21T11:41:28.5", E::NoZone),
+            ("2026-11-21T11:41:28.Z", E::Form),
+            ("2026-11-21T11:41:28ZZ", E::Form),
+            ("2026-11-21T11:41:28+0100", E::Form),
+            ("2026-11-21T11:41:28+24:00", E::NoSuchTime),
+            ("2026-11-21T24:00:00Z", E::NoSuchTime),
+            ("2016-12-31T23:59:60Z", E::LeapSecond),
+            ("0000-01-01T00:00:00Z", E::Year),
+            ("0001-01-01T00:00:00+01:00", E::Year),
+            ("9999-12-31T23:59:59-01:00", E::Year),
+            ("2026-1\u{661}-21T11:41:28Z", E::Form),
+        ] {
+            assert_eq!(micros(text), Err(error), "{text}");
+        }
+    }
+
+    #[test]
+    fn shows_the_shortest_fraction() {
+        for text in [
+            "1970-01-01T00:00:00Z",
+            "2026-11-21T11:41:28.5Z",
+            "2026-11-21T11:41:28.000001Z",
+            "0001-01-01T00:00:00Z",
+            "9999-12-31T23:59:59.999999Z",
+        ] {
+            assert_eq!(
+                Timestamp::parse_rfc3339(text).expect("valid").to_string(),
+                text
+            );
+        }
+        assert_eq!(
+            Timestamp::from_micros(i64::MAX).to_string(),
+            "+294247-01-10T04:00:54.775807Z"
+        );
+        assert_eq!(
+            Timestamp::from_micros(i64::MIN).to_string(),
+            "-290308-12-21T19:59:05.224192Z"
+        );
+    }
+
+    #[test]
+    fn milliseconds_round_towards_the_past() {
+        assert_eq!(Timestamp::from_micros(-1).as_millis(), -1);
+        assert_eq!(Timestamp::from_micros(1_999).as_millis(), 1);
+    }
+}
