@@ -1,0 +1,63 @@
+//! The public listener.
+
+use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
+
+use actix_web::dev::Server;
+use actix_web::http::KeepAlive;
+use actix_web::middleware::from_fn;
+use actix_web::{App, HttpServer, web};
+
+use super::Edge;
+use crate::config::Listen;
+use crate::problem;
+use crate::tls::Certificate;
+
+/// Opens a listener; an error names the address.
+///
+/// # Errors
+/// When the address is taken or not ours.
+pub fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
+    TcpListener::bind(address).map_err(|error| {
+        std::io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))
+    })
+}
+
+/// Serves `routes` on `listener` with [`super::edge`] around them and 404 for the rest, over TLS when there is a certificate.
+///
+/// The returned server is a future that runs the listener: spawn it within a tokio runtime. `server.handle().stop(true)` drains it within
+/// `drain`, rounded up to whole seconds. Signals are left to [`crate::lifecycle`].
+///
+/// # Errors
+/// When the listener cannot be used.
+pub fn serve(
+    listener: TcpListener,
+    listen: &Listen,
+    certificate: Option<&Certificate>,
+    drain: Duration,
+    edge: Edge,
+    routes: impl Fn(&mut web::ServiceConfig) + Send + Clone + 'static,
+) -> std::io::Result<Server> {
+    let edge = web::Data::new(edge);
+    let factory = move || {
+        App::new()
+            .app_data(edge.clone())
+            .wrap(from_fn(super::edge))
+            .configure(routes.clone())
+            .default_service(web::to(problem::not_found))
+    };
+    let mut server = HttpServer::new(factory)
+        .keep_alive(KeepAlive::Timeout(listen.keep_alive))
+        .client_request_timeout(listen.head_timeout)
+        .max_connections(listen.max_connections)
+        .shutdown_timeout(drain.as_secs() + u64::from(drain.subsec_nanos() > 0))
+        .disable_signals();
+    if listen.workers > 0 {
+        server = server.workers(listen.workers);
+    }
+    let server = match certificate {
+        Some(certificate) => server.listen_rustls_0_23(listener, certificate.server_config())?,
+        None => server.listen(listener)?,
+    };
+    Ok(server.run())
+}

@@ -1,0 +1,349 @@
+//! Rates per key: requests a second and events a second, as GCRA cells.
+//!
+//! The state lives in this process: with N replicas behind a balancer, a key gets up to N times its rate.
+//! Only keys that authenticated have a place in the table, so strangers cannot make it grow.
+
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
+use actix_web::{HttpMessage, HttpRequest};
+use arc_swap::ArcSwap;
+use governor::clock::{Clock, DefaultClock};
+use governor::middleware::StateInformationMiddleware;
+use governor::state::{InMemoryState, NotKeyed};
+use governor::{Quota, RateLimiter};
+
+use crate::config::RateLimits;
+use crate::keys::Key;
+use crate::problem::{ErrorCode, Problem};
+
+type Bucket = RateLimiter<NotKeyed, InMemoryState, DefaultClock, StateInformationMiddleware>;
+
+/// What is limited; the name stands in the `RateLimit` fields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unit {
+    Requests,
+    Events,
+}
+
+impl Unit {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Requests => "requests",
+            Self::Events => "events",
+        }
+    }
+}
+
+/// One key's state for one unit.
+#[derive(Debug)]
+struct Meter {
+    unit: Unit,
+    rate: u32,
+    burst: NonZeroU32,
+    bucket: Bucket,
+}
+
+/// What a key has left, for the answer's header fields.
+#[derive(Debug, Clone, Copy)]
+struct Reading {
+    unit: Unit,
+    burst: u32,
+    window_seconds: u64,
+    remaining: u32,
+    reset_seconds: u64,
+}
+
+/// The readings of one request, kept in its extensions until the answer goes out.
+#[derive(Debug, Default)]
+struct Readings(Vec<Reading>);
+
+#[derive(Debug)]
+struct Meters {
+    requests: Option<Meter>,
+    events: Option<Meter>,
+}
+
+/// The rates of all keys. Cloning gives another handle to the same state.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    defaults: Arc<ArcSwap<RateLimits>>,
+    meters: Arc<RwLock<HashMap<String, (Rates, Arc<Meters>)>>>,
+    clock: DefaultClock,
+}
+
+/// What a key's meters were made for; another value makes new ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Rates {
+    requests: u32,
+    events: u32,
+    burst: Duration,
+}
+
+impl Limits {
+    /// Limits with these defaults, for keys whose entry says nothing else.
+    pub fn new(defaults: RateLimits) -> Self {
+        Self {
+            defaults: Arc::new(ArcSwap::from_pointee(defaults)),
+            meters: Arc::default(),
+            clock: DefaultClock::default(),
+        }
+    }
+
+    /// Takes new defaults from now on.
+    pub fn set_defaults(&self, defaults: RateLimits) {
+        self.defaults.store(Arc::new(defaults));
+    }
+
+    /// Takes one request from the key's rate.
+    ///
+    /// # Errors
+    /// 429 with `Retry-After` when it is used up.
+    pub fn admit_request(&self, request: &HttpRequest, key: &Key) -> Result<(), Problem> {
+        match &self.meters(key).requests {
+            Some(meter) => self.take(request, meter, 1),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes `count` events from the key's rate, all or none.
+    ///
+    /// A batch larger than the burst takes the whole burst, since it could never be admitted otherwise.
+    ///
+    /// # Errors
+    /// 429 with `Retry-After` when it is used up.
+    pub fn admit_events(
+        &self,
+        request: &HttpRequest,
+        key: &Key,
+        count: usize,
+    ) -> Result<(), Problem> {
+        match &self.meters(key).events {
+            Some(meter) if count > 0 => {
+                self.take(request, meter, u32::try_from(count).unwrap_or(u32::MAX))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn take(&self, request: &HttpRequest, meter: &Meter, count: u32) -> Result<(), Problem> {
+        let count = NonZeroU32::new(count).map_or(NonZeroU32::MIN, |count| count.min(meter.burst));
+        let (remaining, wait) = match meter.bucket.check_n(count) {
+            Ok(Ok(state)) => (state.remaining_burst_capacity(), None),
+            Ok(Err(until)) => (0, Some(until.wait_time_from(self.clock.now()))),
+            // Not reached, since `count` is at most the burst.
+            Err(_) => (0, Some(Duration::from_secs(1))),
+        };
+        let missing = meter.burst.get() - remaining.min(meter.burst.get());
+        let reading = Reading {
+            unit: meter.unit,
+            burst: meter.burst.get(),
+            window_seconds: u64::from(meter.burst.get().div_ceil(meter.rate)),
+            remaining,
+            reset_seconds: wait.map_or(u64::from(missing.div_ceil(meter.rate)), |wait| {
+                wait.as_secs() + 1
+            }),
+        };
+        let mut extensions = request.extensions_mut();
+        match extensions.get_mut::<Readings>() {
+            Some(readings) => readings.0.push(reading),
+            None => drop(extensions.insert(Readings(vec![reading]))),
+        }
+        match wait {
+            None => Ok(()),
+            Some(wait) => {
+                let detail = format!(
+                    "this key may send {} {} a second",
+                    meter.rate,
+                    meter.unit.name()
+                );
+                Err(Problem::new(ErrorCode::Throttled, detail).retry_after(wait))
+            }
+        }
+    }
+
+    fn meters(&self, key: &Key) -> Arc<Meters> {
+        let defaults = self.defaults.load();
+        let rates = Rates {
+            requests: key
+                .requests_per_second
+                .unwrap_or(defaults.requests_per_second),
+            events: key.events_per_second.unwrap_or(defaults.events_per_second),
+            burst: defaults.burst,
+        };
+        let known = self
+            .meters
+            .read()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        if let Some((_, meters)) = known.get(&key.id).filter(|(known, _)| *known == rates) {
+            return Arc::clone(meters);
+        }
+        drop(known);
+        let mut known = self
+            .meters
+            .write()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        // Another thread may have made them in between: two sets would be twice the rate.
+        if let Some((_, meters)) = known.get(&key.id).filter(|(known, _)| *known == rates) {
+            return Arc::clone(meters);
+        }
+        let meters = Arc::new(Meters {
+            requests: Meter::new(Unit::Requests, rates.requests, rates.burst),
+            events: Meter::new(Unit::Events, rates.events, rates.burst),
+        });
+        known.insert(key.id.clone(), (rates, Arc::clone(&meters)));
+        meters
+    }
+}
+
+impl Meter {
+    fn new(unit: Unit, rate: u32, burst: Duration) -> Option<Self> {
+        let per_second = NonZeroU32::new(rate)?;
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "clamped to the range of u32"
+        )]
+        let cells = (f64::from(rate) * burst.as_secs_f64()).clamp(1.0, f64::from(u32::MAX)) as u32;
+        let burst = NonZeroU32::new(cells.max(rate)).unwrap_or(per_second);
+        let bucket = RateLimiter::direct(Quota::per_second(per_second).allow_burst(burst))
+            .with_middleware::<StateInformationMiddleware>();
+        Some(Self {
+            unit,
+            rate,
+            burst,
+            bucket,
+        })
+    }
+}
+
+/// Writes the `RateLimit-Policy` and `RateLimit` fields (IETF draft 10) of a request into its answer.
+pub(crate) fn write_fields(request: &HttpRequest, headers: &mut HeaderMap) {
+    let extensions = request.extensions();
+    let Some(Readings(readings)) = extensions.get::<Readings>() else {
+        return;
+    };
+    let join =
+        |field: fn(&Reading) -> String| readings.iter().map(field).collect::<Vec<_>>().join(", ");
+    let policy = join(|r| format!("\"{}\";q={};w={}", r.unit.name(), r.burst, r.window_seconds));
+    let state = join(|r| {
+        format!(
+            "\"{}\";r={};t={}",
+            r.unit.name(),
+            r.remaining,
+            r.reset_seconds
+        )
+    });
+    for (name, value) in [("ratelimit-policy", policy), ("ratelimit", state)] {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            headers.insert(HeaderName::from_static(name), value);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    fn key(requests: Option<u32>, events: Option<u32>) -> Key {
+        Key {
+            id: "k".to_owned(),
+            name: String::new(),
+            sha256: [0; 32],
+            scopes: Vec::new(),
+            sources: Vec::new(),
+            expires: None,
+            disabled: false,
+            requests_per_second: requests,
+            events_per_second: events,
+        }
+    }
+
+    fn limits(requests: u32, events: u32) -> Limits {
+        let burst = Duration::from_secs(1);
+        Limits::new(RateLimits {
+            requests_per_second: requests,
+            events_per_second: events,
+            burst,
+        })
+    }
+
+    #[test]
+    fn a_key_without_a_rate_is_not_limited() {
+        let (limits, request) = (limits(0, 0), TestRequest::default().to_http_request());
+        for _ in 0..1_000 {
+            limits
+                .admit_request(&request, &key(None, None))
+                .expect("no rate, no limit");
+        }
+    }
+
+    #[test]
+    fn a_keys_own_rate_wins_over_the_default_and_the_answer_says_when_to_come_again() {
+        let (limits, request) = (limits(1_000, 0), TestRequest::default().to_http_request());
+        let key = key(Some(2), None);
+        assert!(
+            limits.admit_request(&request, &key).is_ok()
+                && limits.admit_request(&request, &key).is_ok()
+        );
+        let problem = limits
+            .admit_request(&request, &key)
+            .expect_err("the third is one too many");
+        assert_eq!(problem.status().as_u16(), 429);
+        assert_eq!(
+            problem
+                .respond(None)
+                .headers()
+                .get("retry-after")
+                .expect("present"),
+            "1"
+        );
+        let mut headers = HeaderMap::new();
+        write_fields(&request, &mut headers);
+        let policy = headers
+            .get("ratelimit-policy")
+            .expect("present")
+            .to_str()
+            .expect("ascii");
+        assert!(policy.starts_with("\"requests\";q=2;w=1"), "{policy}");
+        let state = headers
+            .get("ratelimit")
+            .expect("present")
+            .to_str()
+            .expect("ascii");
+        assert!(
+            state.starts_with("\"requests\";r=1;t=1") && state.contains("r=0"),
+            "{state}"
+        );
+    }
+
+    #[test]
+    fn a_batch_larger_than_the_burst_takes_the_whole_burst_and_passes() {
+        let (limits, request) = (limits(0, 10), TestRequest::default().to_http_request());
+        let key = key(None, None);
+        limits
+            .admit_events(&request, &key, 1_000)
+            .expect("an empty history admits any batch");
+        assert!(limits.admit_events(&request, &key, 1).is_err());
+    }
+
+    #[test]
+    fn new_defaults_hold_for_the_next_request() {
+        let (limits, request) = (limits(1, 0), TestRequest::default().to_http_request());
+        let key = key(None, None);
+        limits.admit_request(&request, &key).expect("the first");
+        assert!(limits.admit_request(&request, &key).is_err());
+        limits.set_defaults(RateLimits {
+            requests_per_second: 0,
+            ..RateLimits::default()
+        });
+        limits
+            .admit_request(&request, &key)
+            .expect("the limit is gone");
+    }
+}

@@ -1,0 +1,102 @@
+//! Requests of the public listener.
+
+use std::time::Duration;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+/// Labels of one answer. `route` is the pattern, never the path, so that the set stays small.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Answer {
+    route: String,
+    method: &'static str,
+    status: u16,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Route {
+    route: String,
+}
+
+/// Requests of the public listener.
+#[derive(Debug, Clone)]
+pub struct HttpMetrics {
+    requests: Family<Answer, Counter>,
+    seconds: Family<Route, Histogram>,
+    in_flight: Gauge,
+}
+
+/// From a millisecond, which is a page from memory, to half a minute, which is a long poll.
+fn histogram() -> Histogram {
+    Histogram::new([
+        0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
+    ])
+}
+
+impl HttpMetrics {
+    /// Registers `http_requests_total`, `http_request_seconds` and `http_requests_in_flight`.
+    pub fn register(registry: &mut Registry) -> Self {
+        let metrics = Self {
+            requests: Family::default(),
+            seconds: Family::new_with_constructor(histogram as fn() -> Histogram),
+            in_flight: Gauge::default(),
+        };
+        registry.register(
+            "http_requests",
+            "Answers by route, method and status",
+            metrics.requests.clone(),
+        );
+        registry.register(
+            "http_request_seconds",
+            "Time from request head to answer head",
+            metrics.seconds.clone(),
+        );
+        registry.register(
+            "http_requests_in_flight",
+            "Requests being worked on",
+            metrics.in_flight.clone(),
+        );
+        metrics
+    }
+
+    /// Counts a request as being worked on until the guard is dropped, also when its client goes away.
+    pub(crate) fn begin(&self) -> InFlight {
+        self.in_flight.inc();
+        InFlight(self.in_flight.clone())
+    }
+
+    pub(crate) fn observe(
+        &self,
+        route: &str,
+        method: &'static str,
+        status: u16,
+        elapsed: Duration,
+    ) {
+        self.requests
+            .get_or_create(&Answer {
+                route: route.to_owned(),
+                method,
+                status,
+            })
+            .inc();
+        self.seconds
+            .get_or_create(&Route {
+                route: route.to_owned(),
+            })
+            .observe(elapsed.as_secs_f64());
+    }
+}
+
+/// Ends the count of one request when dropped.
+#[derive(Debug)]
+pub(crate) struct InFlight(Gauge);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}

@@ -1,0 +1,124 @@
+//! Traces to a collector, by OTLP over HTTP.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use bytes::Bytes;
+use opentelemetry::trace::{
+    SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState, TracerProvider,
+};
+use opentelemetry::{Context, KeyValue};
+use opentelemetry_http::{HttpClient, HttpError, Request, Response};
+use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig, WithHttpConfig};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::trace::{Sampler, SdkTracer, SdkTracerProvider};
+use tokio::runtime::Handle;
+use tracing_opentelemetry::{OpenTelemetryLayer, OpenTelemetrySpanExt};
+
+use super::{TelemetryError, TraceParent};
+
+/// A collector that takes longer is as good as away.
+const EXPORT_TIMEOUT: Duration = Duration::from_secs(5);
+
+pub(super) fn provider(
+    endpoint: &str,
+    sample: f64,
+    service: &str,
+    version: &str,
+) -> Result<SdkTracerProvider, TelemetryError> {
+    let wrong = |message: String| TelemetryError::Endpoint {
+        endpoint: endpoint.to_owned(),
+        message,
+    };
+    crate::tls::install_crypto_provider();
+    let runtime = Handle::try_current().map_err(|error| wrong(error.to_string()))?;
+    let client = reqwest::Client::builder()
+        .timeout(EXPORT_TIMEOUT)
+        .build()
+        .map_err(|error| wrong(error.to_string()))?;
+    let traces = match endpoint.trim_end_matches('/') {
+        whole if whole.ends_with("/v1/traces") => whole.to_owned(),
+        base => format!("{base}/v1/traces"),
+    };
+    let exporter = SpanExporter::builder()
+        .with_http()
+        .with_http_client(OnRuntime { client, runtime })
+        .with_protocol(Protocol::HttpBinary)
+        .with_endpoint(traces)
+        .with_timeout(EXPORT_TIMEOUT)
+        .build()
+        .map_err(|error| wrong(error.to_string()))?;
+    let resource = Resource::builder()
+        .with_service_name(service.to_owned())
+        .with_attribute(KeyValue::new("service.version", version.to_owned()))
+        .build();
+    let sampler =
+        Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(sample.clamp(0.0, 1.0))));
+    Ok(SdkTracerProvider::builder()
+        .with_batch_exporter(exporter)
+        .with_sampler(sampler)
+        .with_resource(resource)
+        .build())
+}
+
+pub(super) fn layer<S>(provider: &SdkTracerProvider) -> OpenTelemetryLayer<S, SdkTracer>
+where
+    S: tracing::Subscriber + for<'span> tracing_subscriber::registry::LookupSpan<'span>,
+{
+    tracing_opentelemetry::layer().with_tracer(provider.tracer("flumen"))
+}
+
+pub(super) fn set_parent(span: &tracing::Span, parent: &TraceParent) {
+    let context = SpanContext::new(
+        TraceId::from_bytes(parent.trace_id.to_be_bytes()),
+        SpanId::from_bytes(parent.span_id.to_be_bytes()),
+        TraceFlags::new(parent.flags),
+        true,
+        TraceState::default(),
+    );
+    // Fails when no traces are exported, and then there is nothing to be a child of.
+    let _ = span.set_parent(Context::new().with_remote_span_context(context));
+}
+
+/// The current span, when it is one that is exported.
+pub(super) fn current() -> Option<TraceParent> {
+    let context = tracing::Span::current().context();
+    let span = context.span();
+    let span = span.span_context();
+    span.is_valid().then(|| TraceParent {
+        trace_id: u128::from_be_bytes(span.trace_id().to_bytes()),
+        span_id: u64::from_be_bytes(span.span_id().to_bytes()),
+        flags: span.trace_flags().to_u8(),
+    })
+}
+
+/// The SDK exports from a thread of its own, outside any runtime, where reqwest cannot work: this hands the request to ours.
+struct OnRuntime {
+    client: reqwest::Client,
+    runtime: Handle,
+}
+
+impl fmt::Debug for OnRuntime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OnRuntime")
+    }
+}
+
+impl HttpClient for OnRuntime {
+    fn send_bytes<'a, 'b>(
+        &'a self,
+        request: Request<Bytes>,
+    ) -> Pin<Box<dyn Future<Output = Result<Response<Bytes>, HttpError>> + Send + 'b>>
+    where
+        'a: 'b,
+        Self: 'b,
+    {
+        let client = self.client.clone();
+        let sent = self
+            .runtime
+            .spawn(async move { client.send_bytes(request).await });
+        Box::pin(async move { sent.await.map_err(HttpError::from)? })
+    }
+}
