@@ -1,0 +1,138 @@
+//! One broker and controller, as a process.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+
+use super::{KafkaConfig, properties};
+use crate::error::IoContext as _;
+use crate::{Error, Launch, Process, Purpose, cache};
+
+/// A broker hands over its partitions before it ends; without a quorum it waits in vain.
+const STOP_BUDGET: Duration = Duration::from_secs(15);
+
+const LOG_SETTINGS: &str = include_str!("../log4j2.properties");
+
+/// Where one node listens.
+#[derive(Debug, Clone)]
+pub(super) struct Ports {
+    pub(super) client: u16,
+    pub(super) controller: u16,
+}
+
+/// One node; keeps its folder and ports when its process ends.
+#[derive(Debug)]
+pub(super) struct Node {
+    number: usize,
+    folder: PathBuf,
+    jars: PathBuf,
+    purpose: Purpose,
+    properties: String,
+    port: u16,
+    process: Option<Process>,
+}
+
+impl Node {
+    pub(super) fn new(index: usize, all: &[Ports], config: &KafkaConfig, jars: &Path) -> Self {
+        let number = index + 1;
+        let folder = config.folder.join(format!("broker-{number}"));
+        let data = folder.join("data");
+        Self {
+            number,
+            properties: properties::write(index, all, &data, config.purpose),
+            folder,
+            jars: jars.to_owned(),
+            purpose: config.purpose,
+            port: all[index].client,
+            process: None,
+        }
+    }
+
+    pub(super) fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    pub(super) fn process(&self) -> Option<&Process> {
+        self.process.as_ref()
+    }
+
+    /// True when it ended without [`Node::stop`] or [`Node::kill`].
+    pub(super) fn has_died(&self) -> bool {
+        self.process
+            .as_ref()
+            .is_some_and(|process| process.exited().is_some())
+    }
+
+    /// Writes the configuration and, the first time, formats the data folder.
+    pub(super) async fn format(&mut self, cluster_id: &str) -> Result<(), Error> {
+        cache::make_folder(&self.folder)?;
+        for (name, text) in [
+            ("server.properties", self.properties.as_str()),
+            ("log4j2.properties", LOG_SETTINGS),
+        ] {
+            let path = self.folder.join(name);
+            std::fs::write(&path, text).during(|| format!("write {}", path.display()))?;
+        }
+        if self.folder.join("data/meta.properties").exists() {
+            return Ok(());
+        }
+        let format = self
+            .java(&format!("the formatting of Kafka broker {}", self.number))
+            .arg("kafka.tools.StorageTool")
+            .args(["format", "--cluster-id", cluster_id, "--config"])
+            .arg(self.folder.join("server.properties"))
+            .spawn()?;
+        let status = format.wait().await;
+        if status.success() {
+            Ok(())
+        } else {
+            Err(format.died(status))
+        }
+    }
+
+    /// Starts the process; does not wait until it serves.
+    pub(super) fn launch(&mut self) -> Result<(), Error> {
+        let process = self
+            .java(&format!("Kafka broker {}", self.number))
+            .arg("kafka.Kafka")
+            .arg(self.folder.join("server.properties"))
+            .spawn()?;
+        self.process = Some(process);
+        Ok(())
+    }
+
+    pub(super) async fn stop(&mut self, purpose: Purpose) {
+        if let Some(mut process) = self.process.take() {
+            match purpose {
+                Purpose::Keep => process.stop(Signal::SIGTERM, STOP_BUDGET).await,
+                Purpose::Test => process.stop(Signal::SIGKILL, STOP_BUDGET).await,
+            };
+        }
+    }
+
+    pub(super) async fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.kill().await;
+        }
+    }
+
+    fn java(&self, name: &str) -> Launch {
+        let speed: &[&str] = match self.purpose {
+            Purpose::Keep => &["-Xms256m", "-Xmx1g"],
+            Purpose::Test => &["-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"],
+        };
+        let file = self.folder.join("kafka.log");
+        let settings = self.folder.join("log4j2.properties");
+        Launch::new(name, "java")
+            .args(speed)
+            .args(["-Djava.awt.headless=true", "-XX:+ExitOnOutOfMemoryError"])
+            .arg(format!("-Dlog4j2.configurationFile={}", settings.display()))
+            .arg(format!("-Ddevstack.log={}", file.display()))
+            .arg("-cp")
+            .arg(self.jars.join("*"))
+            .log(self.folder.join("kafka.out"))
+            // A broker that lost its parent has nobody to stop it gently; its log recovers by itself.
+            .at_parents_death(Signal::SIGKILL)
+    }
+}

@@ -1,0 +1,107 @@
+//! A node's `server.properties`.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use super::node::Ports;
+use crate::Purpose;
+
+/// One event may be 1 MiB; its attributes and the batch around it come on top.
+const MAX_MESSAGE_BYTES: usize = 2 * 1024 * 1024;
+
+/// Writes the configuration of node `index` of a cluster.
+pub(super) fn write(index: usize, nodes: &[Ports], data: &Path, purpose: Purpose) -> String {
+    let Ports { client, controller } = &nodes[index];
+    let voters: Vec<String> = nodes
+        .iter()
+        .enumerate()
+        .map(|(index, ports)| format!("{}@127.0.0.1:{}", index + 1, ports.controller))
+        .collect();
+    let replicas = nodes.len();
+    let in_sync = if replicas > 1 { 2 } else { 1 };
+
+    let mut text = format!(
+        "\
+process.roles=broker,controller
+node.id={id}
+controller.quorum.voters={voters}
+controller.listener.names=CONTROLLER
+inter.broker.listener.name=PLAINTEXT
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listeners=PLAINTEXT://127.0.0.1:{client},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{client}
+log.dirs={data}
+auto.create.topics.enable=false
+message.max.bytes={MAX_MESSAGE_BYTES}
+replica.fetch.max.bytes={MAX_MESSAGE_BYTES}
+default.replication.factor={replicas}
+min.insync.replicas={in_sync}
+offsets.topic.replication.factor={replicas}
+transaction.state.log.replication.factor={replicas}
+transaction.state.log.min.isr={in_sync}
+share.coordinator.state.topic.replication.factor={replicas}
+share.coordinator.state.topic.min.isr={in_sync}
+log.cleaner.dedupe.buffer.size=16777216
+",
+        id = index + 1,
+        voters = voters.join(","),
+        data = data.display(),
+    );
+    let rest: &[(&str, &str)] = match purpose {
+        Purpose::Keep => &[
+            ("offsets.topic.num.partitions", "8"),
+            ("transaction.state.log.num.partitions", "4"),
+            ("share.coordinator.state.topic.num.partitions", "4"),
+            ("group.initial.rebalance.delay.ms", "500"),
+            ("num.recovery.threads.per.data.dir", "2"),
+        ],
+        Purpose::Test => &[
+            ("offsets.topic.num.partitions", "2"),
+            ("transaction.state.log.num.partitions", "2"),
+            ("share.coordinator.state.topic.num.partitions", "2"),
+            ("group.initial.rebalance.delay.ms", "0"),
+            ("group.min.session.timeout.ms", "1000"),
+            ("log.segment.bytes", "67108864"),
+            ("log.index.size.max.bytes", "1048576"),
+            ("file.delete.delay.ms", "1000"),
+            ("num.network.threads", "2"),
+            ("num.io.threads", "4"),
+        ],
+    };
+    for (key, value) in rest {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{key}={value}");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn three() -> Vec<Ports> {
+        (0..3)
+            .map(|index| Ports {
+                client: 9092 + index,
+                controller: 9192 + index,
+            })
+            .collect()
+    }
+
+    #[test]
+    fn three_brokers_keep_three_replicas_and_need_two() {
+        let text = write(1, &three(), Path::new("/d"), Purpose::Keep);
+        assert!(text.contains("node.id=2\n"));
+        assert!(text.contains("default.replication.factor=3\n"));
+        assert!(text.contains("min.insync.replicas=2\n"));
+        assert!(text.contains("@127.0.0.1:9192,2@127.0.0.1:9193,3@127.0.0.1:9194\n"));
+    }
+
+    #[test]
+    fn topics_are_never_made_by_accident() {
+        for purpose in [Purpose::Keep, Purpose::Test] {
+            let text = write(0, &three()[..1], Path::new("/d"), purpose);
+            assert!(text.contains("auto.create.topics.enable=false\n"));
+        }
+    }
+}
