@@ -1,0 +1,1 @@
+//! The read side: pages, single events, the feed and statistics.
