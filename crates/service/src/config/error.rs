@@ -79,7 +79,8 @@ pub(super) fn explain(
 ) -> ConfigError {
     let (path, problem, help) = match &error.kind {
         Kind::UnknownField(name, known) => {
-            let path = [error.path.clone(), vec![name.clone()]].concat();
+            // figment has put the unknown name at the end already.
+            let path = error.path.clone();
             (
                 path,
                 "there is no such key".to_owned(),

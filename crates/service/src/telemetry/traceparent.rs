@@ -21,6 +21,7 @@ impl TraceParent {
         let bytes = text.as_bytes();
         let is_plain = bytes
             .iter()
+            .take(55)
             .all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f' | b'-'));
         if bytes.len() < 55 || !is_plain {
             return None;
