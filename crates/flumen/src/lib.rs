@@ -4,20 +4,25 @@
 //! exit statuses mean. [`client`] is the one HTTP client that `import`, `generate` and `smoke` share.
 
 pub mod check_config;
+mod civil;
 pub mod cli;
 pub mod client;
 pub mod completions;
+pub mod connection;
 pub mod dead_letters;
 pub mod down;
 pub mod exit;
 pub mod generate;
+pub mod histogram;
 pub mod import;
 pub mod keys;
 pub mod maintain;
 pub mod migrate;
 pub mod provision;
 pub mod smoke;
+pub mod stack;
 pub mod status;
+pub mod units;
 pub mod up;
 
 /// Sends log lines to standard error: warnings by default, more with `-v` or `RUST_LOG`.
