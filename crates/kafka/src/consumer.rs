@@ -185,10 +185,7 @@ impl Consumer {
     #[must_use]
     pub fn close(self, timeout: Duration) -> bool {
         let deadline = Instant::now() + timeout;
-        self.client.context().close();
-        while self.client.context().take_rebalance().is_some() {
-            drop(self.client.unassign());
-        }
+        self.agree_to_everything();
         if let Err(error) = self.client.close_queue() {
             tracing::warn!(%error, "kafka did not take the request to leave the group");
         }
@@ -198,9 +195,19 @@ impl Consumer {
         let closed = self.client.closed();
         if !closed {
             // Dropping it would wait without bound. The process is about to end, and the group will notice.
-            std::mem::forget(self.client);
+            std::mem::forget(Arc::clone(&self.client));
         }
         closed
+    }
+
+    /// From now on nobody takes events: revocations, queued and to come, are agreed to on the spot.
+    fn agree_to_everything(&self) {
+        self.client.context().close();
+        while self.client.context().take_rebalance().is_some() {
+            if let Err(error) = self.client.unassign() {
+                tracing::debug!(%error, "the partitions could not be given back");
+            }
+        }
     }
 
     fn list(&self, positions: &[(i32, i64)]) -> Result<TopicPartitionList, Error> {
@@ -222,6 +229,13 @@ impl Consumer {
 
     fn error(&self, error: &KafkaError) -> Error {
         Error::from_kafka(error, &self.brokers, &self.topic)
+    }
+}
+
+impl Drop for Consumer {
+    /// Leaving the group waits for the answer to a revocation, so there has to be one.
+    fn drop(&mut self) {
+        self.agree_to_everything();
     }
 }
 
