@@ -15,6 +15,7 @@ mod jar;
 mod kafka;
 pub mod ports;
 mod postgres;
+pub mod probe;
 mod process;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -25,6 +26,7 @@ use std::sync::Arc;
 
 pub use error::Error;
 pub use kafka::{Kafka, KafkaConfig};
+pub use nix::sys::signal::Signal;
 pub use postgres::{Postgres, PostgresConfig, PostgresVersion};
 pub use process::{Launch, Process, tail};
 

@@ -159,7 +159,7 @@ impl Launch {
         Ok(Process {
             name: self.name,
             pid,
-            stdin,
+            _stdin: stdin,
             exit,
             log: self.log,
             on_drop: self.on_drop,
@@ -180,7 +180,8 @@ fn open_log(path: &Path) -> Result<File, Error> {
 pub struct Process {
     name: String,
     pid: u32,
-    stdin: Option<ChildStdin>,
+    /// Held open, never written to.
+    _stdin: Option<ChildStdin>,
     exit: watch::Receiver<Option<ExitStatus>>,
     log: Option<PathBuf>,
     on_drop: Signal,
@@ -222,10 +223,8 @@ impl Process {
         }
     }
 
-    /// Asks it to end (closing its standard input, when held), kills it after `patience`. True when
-    /// it ended by itself.
+    /// Asks it to end, kills it after `patience`. True when it ended by itself.
     pub async fn stop(&mut self, signal: Signal, patience: Duration) -> bool {
-        self.stdin = None;
         self.signal(signal);
         if tokio::time::timeout(patience, self.wait()).await.is_ok() {
             return true;

@@ -35,7 +35,7 @@ pub(crate) struct Args {
     durable: bool,
     /// Which PostgreSQL: 15, 16, 17 or 18.
     #[arg(long, default_value = "18", value_name = "VERSION")]
-    postgres: PostgresVersion,
+    postgres_version: PostgresVersion,
     /// How many connections PostgreSQL takes.
     #[arg(long, default_value_t = 300, value_name = "COUNT")]
     max_connections: u16,
@@ -66,7 +66,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         ..KafkaConfig::new(folder.path().join("kafka"), purpose)
     };
     let postgres = PostgresConfig {
-        version: args.postgres,
+        version: args.postgres_version,
         max_connections: args.max_connections,
         ..PostgresConfig::new(folder.path().join("postgres"), purpose)
     };
