@@ -1,0 +1,209 @@
+//! Kafka and PostgreSQL of a stack: its own, or those it is given.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use devstack::{Kafka, KafkaConfig, Postgres, PostgresConfig, Progress, Purpose};
+use kafka::{Admin, TopicSpec};
+use store::Pool;
+
+use super::ports::Ports;
+use super::state::{Secrets, State};
+use super::{Args, Console, config};
+
+/// The name of the database that a PostgreSQL of our own gets.
+const DATABASE: &str = "flumen";
+/// The topic that holds the events.
+pub(super) const TOPIC: &str = "events";
+/// One event may be 1 MiB, and its attributes come on top.
+const MAX_MESSAGE_BYTES: &str = "2097152";
+/// How long one request to create the topic may take.
+const ADMIN_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What runs here; `None` where somebody else's is used.
+#[derive(Debug)]
+pub(super) struct Running {
+    pub(super) kafka: Option<Kafka>,
+    pub(super) postgres: Option<Postgres>,
+}
+
+/// Starts what is not given, and returns the addresses.
+pub(super) async fn start(
+    args: &Args,
+    state: &State,
+    ports: &Ports,
+    secrets: &Secrets,
+    console: Console,
+) -> anyhow::Result<(Running, config::Backing)> {
+    let progress = Progress::new(move |line| console.say(line));
+    let kafka = async {
+        if let Some(brokers) = &args.kafka {
+            let alive = devstack::probe::kafka(brokers).await;
+            let alive = alive.with_context(|| format!("reach Kafka at {brokers}"))?;
+            console.say(format!("using Kafka at {brokers} ({alive} brokers)"));
+            return anyhow::Ok(None);
+        }
+        let config = KafkaConfig {
+            brokers: args.brokers.parse().context("read --brokers")?,
+            port: ports.kafka,
+            ..KafkaConfig::new(state.path("kafka"), Purpose::Keep)
+        };
+        Ok(Some(Kafka::start(config, &progress).await?))
+    };
+    let postgres = async {
+        if args.postgres.is_some() {
+            console.say("using the PostgreSQL that is given");
+            return anyhow::Ok(None);
+        }
+        let config = PostgresConfig {
+            version: args.postgres_version,
+            port: ports.postgres,
+            password: Some(secrets.postgres.clone()),
+            database: Some(DATABASE.to_owned()),
+            max_connections: 200,
+            ..PostgresConfig::new(state.path("postgres"), Purpose::Keep)
+        };
+        Ok(Some(Postgres::start(config, &progress).await?))
+    };
+    let (kafka, postgres) = tokio::try_join!(kafka, postgres)?;
+    let brokers = match &kafka {
+        Some(kafka) => kafka.bootstrap(),
+        None => args.kafka.clone().unwrap_or_default(),
+    };
+    let database_url = match &postgres {
+        Some(postgres) => postgres.url(DATABASE),
+        None => args.postgres.clone().unwrap_or_default(),
+    };
+    let backing = config::Backing {
+        brokers,
+        database_url,
+    };
+    Ok((Running { kafka, postgres }, backing))
+}
+
+/// Brings the schema and the topic into being.
+pub(super) async fn prepare(
+    args: &Args,
+    backing: &config::Backing,
+    own_kafka: bool,
+    console: Console,
+) -> anyhow::Result<()> {
+    tokio::try_join!(
+        migrate(&backing.database_url, console),
+        topic(args, &backing.brokers, own_kafka, console)
+    )?;
+    Ok(())
+}
+
+async fn migrate(url: &str, console: Console) -> anyhow::Result<()> {
+    let config = store::Config {
+        url: url.to_owned().into(),
+        application_name: "flumen up".to_owned(),
+        ..store::Config::default()
+    };
+    let pool = Pool::new(&config).context("read the address of the database")?;
+    let report = store::migrate::migrate(&pool)
+        .await
+        .context("migrate the database")?;
+    pool.close();
+    console.say(match report.applied.len() {
+        0 => format!("the schema is up to date (version {})", report.version),
+        count => format!(
+            "the schema is at version {} ({count} migrations)",
+            report.version
+        ),
+    });
+    Ok(())
+}
+
+async fn topic(args: &Args, brokers: &str, own: bool, console: Console) -> anyhow::Result<()> {
+    let config = kafka::Config {
+        brokers: brokers.to_owned(),
+        client_id: "flumen-up".to_owned(),
+        ..kafka::Config::default()
+    };
+    let admin = Admin::new(&config, ADMIN_TIMEOUT).context("read the address of Kafka")?;
+    let found = admin.describe(TOPIC).await.context("look for the topic")?;
+    if let Some(found) = found {
+        console.say(format!(
+            "topic {TOPIC} is there ({} partitions)",
+            found.partitions
+        ));
+        return Ok(());
+    }
+    let spec = TopicSpec {
+        name: TOPIC.to_owned(),
+        partitions: args.partitions,
+        // Somebody else's cluster has its own default.
+        replication: if own { args.brokers.parse()? } else { -1 },
+        settings: [("max.message.bytes".to_owned(), MAX_MESSAGE_BYTES.to_owned())].into(),
+    };
+    admin.create(&spec).await.context("make the topic")?;
+    console.say(format!(
+        "made topic {TOPIC} ({} partitions)",
+        spec.partitions
+    ));
+    Ok(())
+}
+
+/// A part that died.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Dead {
+    Broker(usize),
+    Postgres,
+}
+
+impl std::fmt::Display for Dead {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Broker(index) => write!(f, "Kafka broker {}", index + 1),
+            Self::Postgres => f.write_str("PostgreSQL"),
+        }
+    }
+}
+
+impl Running {
+    /// Waits until one of the parts dies. Cancel safe.
+    pub(super) async fn died(&self) -> Dead {
+        let broker = async {
+            match &self.kafka {
+                Some(kafka) => kafka.died().await,
+                None => std::future::pending().await,
+            }
+        };
+        let server = async {
+            match self.postgres.as_ref().and_then(Postgres::process) {
+                Some(process) => process.wait().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            index = broker => Dead::Broker(index),
+            _ = server => Dead::Postgres,
+        }
+    }
+
+    /// Starts a part that died, at its old address.
+    pub(super) async fn start_again(&mut self, dead: &Dead) -> Result<(), devstack::Error> {
+        match (*dead, &mut self.kafka, &mut self.postgres) {
+            (Dead::Broker(index), Some(kafka), _) => kafka.start_broker(index).await,
+            (Dead::Postgres, _, Some(postgres)) => postgres.start_again().await,
+            _ => Ok(()),
+        }
+    }
+
+    /// Stops both.
+    pub(super) async fn stop(self) {
+        let kafka = async {
+            if let Some(kafka) = self.kafka {
+                kafka.stop().await;
+            }
+        };
+        let postgres = async {
+            if let Some(mut postgres) = self.postgres {
+                postgres.stop().await;
+            }
+        };
+        tokio::join!(kafka, postgres);
+    }
+}
