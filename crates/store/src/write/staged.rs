@@ -71,7 +71,8 @@ pub(crate) async fn write(
         .collect();
     let mut refused = DeadRows::default();
     let mut litter = 0;
-    let mut ranges: Vec<Range<usize>> = Vec::from([0..rows]);
+    let mut ranges: Vec<Range<usize>> = Vec::new();
+    ranges.push(0..rows);
     while let Some(range) = ranges.pop() {
         if range.clone().all(|row| fates[row] == Fate::Skipped) {
             continue;

@@ -1,0 +1,232 @@
+//! Pages of events by time.
+//!
+//! The position is the key `(time, uid)` of an event, so a page costs the same wherever it is, and events of one and the same time are told apart.
+//! A row comparison prunes no partitions, so the redundant condition on `time` alone stands beside it.
+
+use std::pin::pin;
+
+use event::{Timestamp, Uid};
+use futures_util::TryStreamExt;
+use tokio_postgres::types::Type;
+
+use super::filter::Filter;
+use super::row::{Events, Key};
+use super::sql::Statement;
+use super::{ReadError, Reader};
+
+/// Up to so many sources are read each by its own index range and merged; more are filtered out of all events.
+const MAX_MERGED_SOURCES: usize = 32;
+
+/// The order of a listing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Order {
+    /// Newest first.
+    Descending,
+    /// Oldest first.
+    Ascending,
+}
+
+/// Where a page begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Position {
+    /// The time of the event there.
+    pub time: Timestamp,
+    /// Its uid.
+    pub uid: Uid,
+    /// Whether that event itself belongs to the page.
+    pub inclusive: bool,
+}
+
+/// On which side of its position a page lies, in the order of the listing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Side {
+    /// What follows.
+    After,
+    /// What comes before.
+    Before,
+}
+
+/// Which page is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PageQuery {
+    /// Which events.
+    pub filter: Filter,
+    /// Not earlier than this.
+    pub from: Option<Timestamp>,
+    /// Earlier than this.
+    pub to: Option<Timestamp>,
+    /// In which order.
+    pub order: Order,
+    /// Where; absent, at the beginning.
+    pub at: Option<(Side, Position)>,
+    /// At most so many events.
+    pub limit: usize,
+    /// No further event once the page has so many bytes.
+    pub max_bytes: usize,
+}
+
+/// A page and where it continues.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Page {
+    /// The events, in the order of the listing whatever the side.
+    pub events: Events,
+    /// Where what follows begins; absent at the end.
+    pub next: Option<(Side, Position)>,
+    /// Where what comes before ends; absent at the beginning.
+    pub prev: Option<(Side, Position)>,
+}
+
+impl Reader {
+    /// Reads one page.
+    ///
+    /// # Errors
+    /// [`ReadError::Timeout`] when filters match so rarely that the budget is used up.
+    pub async fn page(&self, query: &PageQuery) -> Result<Page, ReadError> {
+        const DOING: &str = "read a page";
+        if query.filter.sources.is_nothing() || query.limit == 0 {
+            return Ok(Page::default());
+        }
+        let lease = self.lease(self.budgets.page).await?;
+        let rows = lease.rows(DOING, statement(query)).await?;
+        let collect = async {
+            let mut rows = pin!(rows);
+            let mut found = Found::default();
+            while let Some(row) = rows
+                .try_next()
+                .await
+                .map_err(|error| lease.error(DOING, &error))?
+            {
+                if found.events.len() == query.limit || found.events.bytes() >= query.max_bytes {
+                    found.has_more = true;
+                    break;
+                }
+                let key = found.events.push(&row, 0)?;
+                found.first.get_or_insert(key);
+                found.last = Some(key);
+            }
+            // More than the one row too many may be under way when the page was cut by its bytes.
+            let is_drained =
+                !found.has_more || rows.try_next().await.is_ok_and(|row| row.is_none());
+            Ok((found, is_drained))
+        };
+        let (found, is_drained) = lease.within(collect).await?;
+        if is_drained {
+            lease.finish();
+        }
+        Ok(found.into_page(query))
+    }
+}
+
+#[derive(Default)]
+struct Found {
+    events: Events,
+    first: Option<Key>,
+    last: Option<Key>,
+    has_more: bool,
+}
+
+impl Found {
+    fn into_page(mut self, query: &PageQuery) -> Page {
+        let exclusive = |key: Key| Position {
+            time: key.time,
+            uid: key.uid,
+            inclusive: false,
+        };
+        let side = query.at.map_or(Side::After, |(side, _)| side);
+        // Rows were read away from the position: `last` is the far end, on whichever side.
+        let far = self.last.filter(|_| self.has_more).map(exclusive);
+        let near = query.at.map(|(_, at)| match self.first {
+            Some(first) => exclusive(first),
+            // Nothing was found, so the other way begins at the position itself.
+            None => Position {
+                inclusive: !at.inclusive,
+                ..at
+            },
+        });
+        match side {
+            Side::After => Page {
+                next: far.map(|at| (Side::After, at)),
+                prev: near.map(|at| (Side::Before, at)),
+                events: self.events,
+            },
+            Side::Before => {
+                self.events.reverse();
+                Page {
+                    next: near.map(|at| (Side::After, at)),
+                    prev: far.map(|at| (Side::Before, at)),
+                    events: self.events,
+                }
+            }
+        }
+    }
+}
+
+fn statement(query: &PageQuery) -> Statement {
+    // One row too many tells whether there is more.
+    let limit = i64::try_from(query.limit)
+        .unwrap_or(i64::MAX)
+        .saturating_add(1);
+    let exact: Vec<String> = query.filter.sources.exact().map(str::to_owned).collect();
+    let is_merged = (2..=MAX_MERGED_SOURCES).contains(&exact.len())
+        && query.filter.sources.prefixes().next().is_none();
+    let mut sql = Statement::new("SELECT ");
+    sql.push_columns();
+    if is_merged {
+        sql.push(" FROM unnest(")
+            .bind(exact, Type::TEXT_ARRAY)
+            .push(") AS wanted(name) CROSS JOIN LATERAL (SELECT ");
+        sql.push_columns()
+            .push(" FROM events WHERE source = wanted.name");
+        conditions(&mut sql, query);
+        sql.push(order_by(query))
+            .push(" LIMIT ")
+            .bind(limit, Type::INT8)
+            .push(") AS e");
+    } else {
+        sql.push(" FROM events WHERE true")
+            .push_patterns("source", &query.filter.sources);
+        conditions(&mut sql, query);
+    }
+    sql.push(order_by(query))
+        .push(" LIMIT ")
+        .bind(limit, Type::INT8);
+    sql
+}
+
+fn conditions(sql: &mut Statement, query: &PageQuery) {
+    sql.push_filter(&query.filter);
+    if let Some(from) = query.from {
+        sql.push(" AND time >= ").bind_time(from);
+    }
+    if let Some(to) = query.to {
+        sql.push(" AND time < ").bind_time(to);
+    }
+    let Some((_, at)) = query.at else { return };
+    let (bound, comparison) = match (is_descending(query), at.inclusive) {
+        (true, false) => (" AND time <= ", " AND (time, uid) < ("),
+        (true, true) => (" AND time <= ", " AND (time, uid) <= ("),
+        (false, false) => (" AND time >= ", " AND (time, uid) > ("),
+        (false, true) => (" AND time >= ", " AND (time, uid) >= ("),
+    };
+    sql.push(bound)
+        .bind_time(at.time)
+        .push(comparison)
+        .bind_time(at.time);
+    sql.push(", ")
+        .bind(uuid::Uuid::from_bytes(*at.uid.as_bytes()), Type::UUID)
+        .push(")");
+}
+
+/// Whether rows are read newest first: what comes before a position is read backwards.
+fn is_descending(query: &PageQuery) -> bool {
+    let is_before = matches!(query.at, Some((Side::Before, _)));
+    (query.order == Order::Descending) != is_before
+}
+
+fn order_by(query: &PageQuery) -> &'static str {
+    if is_descending(query) {
+        " ORDER BY time DESC, uid DESC"
+    } else {
+        " ORDER BY time, uid"
+    }
+}

@@ -1,0 +1,96 @@
+//! Statements from fixed fragments and bound values.
+//!
+//! No text that came from outside ever becomes part of a statement: [`Statement::push`] takes only what was written in this program.
+
+use event::Timestamp;
+use tokio_postgres::types::{ToSql, Type};
+
+use super::filter::{Filter, PatternSet};
+use super::row::COLUMNS;
+use crate::pg::PgTime;
+
+/// A value to bind.
+pub(super) type Value = Box<dyn ToSql + Sync + Send>;
+
+/// A statement under construction.
+#[derive(Default)]
+pub(super) struct Statement {
+    pub(super) sql: String,
+    pub(super) params: Vec<(Value, Type)>,
+}
+
+impl Statement {
+    pub(super) fn new(text: &'static str) -> Self {
+        Self {
+            sql: text.to_owned(),
+            params: Vec::new(),
+        }
+    }
+
+    /// Adds text of the program's own.
+    pub(super) fn push(&mut self, text: &'static str) -> &mut Self {
+        self.sql.push_str(text);
+        self
+    }
+
+    /// Adds the columns that [`super::row`] reads.
+    pub(super) fn push_columns(&mut self) -> &mut Self {
+        self.push(COLUMNS)
+    }
+
+    /// Adds a bound value.
+    pub(super) fn bind(
+        &mut self,
+        value: impl ToSql + Sync + Send + 'static,
+        kind: Type,
+    ) -> &mut Self {
+        self.params.push((Box::new(value), kind));
+        self.sql.push('$');
+        self.sql.push_str(&self.params.len().to_string());
+        self
+    }
+
+    pub(super) fn bind_time(&mut self, time: Timestamp) -> &mut Self {
+        self.bind(PgTime(time), Type::TIMESTAMPTZ)
+    }
+
+    /// Adds `AND ..` for every condition of a filter but the sources, which the caller places.
+    pub(super) fn push_filter(&mut self, filter: &Filter) -> &mut Self {
+        self.push_patterns("type", &filter.types);
+        self.push_patterns("subject", &filter.subjects)
+    }
+
+    /// Adds `AND ..` for the values that a column may have. A prefix goes through `^@`, which knows no metacharacters.
+    pub(super) fn push_patterns(
+        &mut self,
+        column: &'static str,
+        patterns: &PatternSet,
+    ) -> &mut Self {
+        if patterns.is_any() {
+            return self;
+        }
+        self.push(" AND (");
+        let exact: Vec<String> = patterns.exact().map(str::to_owned).collect();
+        match exact.as_slice() {
+            // Nothing at all may be seen.
+            [] if patterns.prefixes().next().is_none() => drop(self.push("false")),
+            [] => {}
+            [one] => drop(self.push(column).push(" = ").bind(one.clone(), Type::TEXT)),
+            _ => drop(
+                self.push(column)
+                    .push(" = ANY (")
+                    .bind(exact.clone(), Type::TEXT_ARRAY)
+                    .push(")"),
+            ),
+        }
+        for (index, prefix) in patterns.prefixes().enumerate() {
+            if index > 0 || !exact.is_empty() {
+                self.push(" OR ");
+            }
+            self.push(column)
+                .push(" ^@ ")
+                .bind(prefix.to_owned(), Type::TEXT);
+        }
+        self.push(")")
+    }
+}
