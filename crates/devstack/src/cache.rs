@@ -220,8 +220,17 @@ fn root() -> Result<PathBuf, Error> {
 
 /// Creates a folder that every user may enter.
 pub(crate) fn make_folder(folder: &Path) -> Result<(), Error> {
+    make_folder_with_mode(folder, 0o755)
+}
+
+/// Creates a folder for its owner alone.
+pub(crate) fn make_private_folder(folder: &Path) -> Result<(), Error> {
+    make_folder_with_mode(folder, 0o700)
+}
+
+fn make_folder_with_mode(folder: &Path, mode: u32) -> Result<(), Error> {
     fs::create_dir_all(folder)
-        .and_then(|()| fs::set_permissions(folder, fs::Permissions::from_mode(0o755)))
+        .and_then(|()| fs::set_permissions(folder, fs::Permissions::from_mode(mode)))
         .during(|| format!("create {}", folder.display()))
 }
 

@@ -28,7 +28,7 @@ pub use error::Error;
 pub use kafka::{Kafka, KafkaConfig};
 pub use nix::sys::signal::Signal;
 pub use postgres::{Postgres, PostgresConfig, PostgresVersion};
-pub use process::{Launch, Process, tail};
+pub use process::{Launch, Process, is_running, tail};
 
 /// What a stack is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

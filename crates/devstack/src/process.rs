@@ -267,6 +267,19 @@ impl Drop for Process {
     }
 }
 
+/// True while a process with this id runs; one that has ended but was not reaped does not.
+pub fn is_running(pid: u32) -> bool {
+    let exists = i32::try_from(pid)
+        .is_ok_and(|pid| !matches!(kill(Pid::from_raw(pid), None), Err(nix::Error::ESRCH)));
+    let ended = std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| {
+        // The state follows the name, which is in parentheses and may hold anything.
+        stat.rsplit(") ")
+            .next()
+            .is_some_and(|rest| rest.starts_with('Z'))
+    });
+    exists && !ended
+}
+
 /// The last lines of a log file, indented.
 pub fn tail(path: &Path) -> String {
     let text = std::fs::read(path).unwrap_or_default();

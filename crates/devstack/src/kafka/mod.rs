@@ -62,7 +62,7 @@ impl Kafka {
             1 => "starting Kafka".to_owned(),
             count => format!("starting Kafka, {count} brokers"),
         });
-        cache::make_folder(&config.folder)?;
+        cache::make_private_folder(&config.folder)?;
         let cluster_id = cluster_id(&config)?;
         let mut attempt = 1;
         let kafka = loop {
@@ -130,20 +130,32 @@ impl Kafka {
         self.processes().map(Process::pid).collect()
     }
 
-    /// The brokers that run, to wait for their end.
-    pub fn processes(&self) -> impl Iterator<Item = &Process> {
+    fn processes(&self) -> impl Iterator<Item = &Process> {
         self.nodes.iter().filter_map(Node::process)
     }
 
-    /// Waits until a broker ends that was not asked to; returns its index. Cancel safe.
-    pub async fn died(&self) -> usize {
+    /// Waits until brokers end that were not asked to; returns their indices. Cancel safe.
+    pub async fn died(&self) -> Vec<usize> {
         loop {
-            let dead = self.nodes.iter().position(Node::has_died);
-            if let Some(index) = dead {
-                return index;
+            let dead: Vec<usize> = (0..self.nodes.len())
+                .filter(|&index| self.nodes[index].has_died())
+                .collect();
+            if !dead.is_empty() {
+                return dead;
             }
             tokio::time::sleep(LOOK).await;
         }
+    }
+
+    /// Starts the brokers that died, at their old addresses, and waits until all that run serve.
+    ///
+    /// # Errors
+    /// When one ends again; it counts as dead then, and the next call starts it.
+    pub async fn start_dead(&mut self) -> Result<(), Error> {
+        for node in self.nodes.iter_mut().filter(|node| node.has_died()) {
+            node.launch()?;
+        }
+        self.wait_until_ready().await
     }
 
     /// Stops one broker as an operator would; it hands over its partitions first.

@@ -54,6 +54,9 @@ log.cleaner.dedupe.buffer.size=16777216
             ("share.coordinator.state.topic.num.partitions", "4"),
             ("group.initial.rebalance.delay.ms", "500"),
             ("num.recovery.threads.per.data.dir", "2"),
+            // A broker that crashed is let in again when its old session is over.
+            ("broker.session.timeout.ms", "5000"),
+            ("broker.heartbeat.interval.ms", "1000"),
         ],
         Purpose::Test => &[
             ("offsets.topic.num.partitions", "2"),
@@ -61,6 +64,8 @@ log.cleaner.dedupe.buffer.size=16777216
             ("share.coordinator.state.topic.num.partitions", "2"),
             ("group.initial.rebalance.delay.ms", "0"),
             ("group.min.session.timeout.ms", "1000"),
+            ("broker.session.timeout.ms", "3000"),
+            ("broker.heartbeat.interval.ms", "500"),
             ("log.segment.bytes", "67108864"),
             ("log.index.size.max.bytes", "1048576"),
             ("file.delete.delay.ms", "1000"),

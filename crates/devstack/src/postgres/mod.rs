@@ -202,6 +202,7 @@ impl Postgres {
     }
 
     async fn launch(&mut self) -> Result<(), Error> {
+        self.process = None;
         let data = self.config.folder.join("data");
         let log = self.log();
         let mut launch = Launch::new("PostgreSQL", self.programs.join("bin/postgres"))

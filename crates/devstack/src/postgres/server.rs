@@ -37,7 +37,7 @@ pub(super) fn prepare_folder(
     }
     let wanted = std::path::absolute(wanted).during(|| "find the folder".to_owned())?;
     let Some((uid, gid)) = owner else {
-        cache::make_folder(&wanted)?;
+        cache::make_private_folder(&wanted)?;
         return Ok(wanted);
     };
     let folder = if cache::others_may_enter(&wanted) {
@@ -51,14 +51,14 @@ pub(super) fn prepare_folder(
             wanted.display(),
             elsewhere.display()
         ));
-        if let Some(parent) = wanted.parent() {
-            cache::make_folder(parent)?;
+        for parent in [wanted.parent(), elsewhere.parent()].into_iter().flatten() {
+            fs::create_dir_all(parent).during(|| format!("create {}", parent.display()))?;
         }
         remove(&wanted)?;
         symlink(&elsewhere, &wanted).during(|| format!("link {}", wanted.display()))?;
         elsewhere
     };
-    cache::make_folder(&folder)?;
+    cache::make_private_folder(&folder)?;
     chown(&folder, Some(uid), Some(gid)).during(|| format!("give away {}", folder.display()))?;
     Ok(folder)
 }
