@@ -15,6 +15,7 @@ use crate::{
 /// Where to send events, with which key, and how patiently.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Connection")]
+#[group(skip)]
 pub struct Args {
     /// Base URL of ingest-api [default: that of the stack, else http://127.0.0.1:8080].
     #[arg(long, value_name = "URL", env = "FLUMEN_INGEST_URL")]

@@ -83,9 +83,10 @@ async fn ended(state: &State, patience: Duration) -> bool {
 
 /// The parts die with the supervisor; here we only make sure.
 async fn gone(pids: &[u32], patience: Duration) -> bool {
-    let runs =
-        |pid: &u32| i32::try_from(*pid).is_ok_and(|pid| kill(Pid::from_raw(pid), None).is_ok());
-    within(patience, || !pids.iter().any(runs)).await
+    within(patience, || {
+        !pids.iter().any(|&pid| devstack::is_running(pid))
+    })
+    .await
 }
 
 async fn within(patience: Duration, holds: impl Fn() -> bool) -> bool {

@@ -21,7 +21,7 @@ Examples:
   Flights of the US BTS (Parquet; no ids, so file name and row are the id):
     flumen import flights-3m.parquet \\
       --source 'bts/{origin}' --type gov.bts.flight.departed \\
-      --time-from date --time-zone America/New_York --subject '{origin}-{destination}'
+      --time-from date --subject '{origin}-{destination}'
 
   A CSV with date and time in two columns, compressed:
     flumen import trades.csv.gz --source exchange --type trade.done --id-from trade_no \\

@@ -146,52 +146,7 @@ async fn topic(args: &Args, brokers: &str, own: bool, console: Console) -> anyho
     Ok(())
 }
 
-/// A part that died.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Dead {
-    Broker(usize),
-    Postgres,
-}
-
-impl std::fmt::Display for Dead {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Broker(index) => write!(f, "Kafka broker {}", index + 1),
-            Self::Postgres => f.write_str("PostgreSQL"),
-        }
-    }
-}
-
 impl Running {
-    /// Waits until one of the parts dies. Cancel safe.
-    pub(super) async fn died(&self) -> Dead {
-        let broker = async {
-            match &self.kafka {
-                Some(kafka) => kafka.died().await,
-                None => std::future::pending().await,
-            }
-        };
-        let server = async {
-            match self.postgres.as_ref().and_then(Postgres::process) {
-                Some(process) => process.wait().await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            index = broker => Dead::Broker(index),
-            _ = server => Dead::Postgres,
-        }
-    }
-
-    /// Starts a part that died, at its old address.
-    pub(super) async fn start_again(&mut self, dead: &Dead) -> Result<(), devstack::Error> {
-        match (*dead, &mut self.kafka, &mut self.postgres) {
-            (Dead::Broker(index), Some(kafka), _) => kafka.start_broker(index).await,
-            (Dead::Postgres, _, Some(postgres)) => postgres.start_again().await,
-            _ => Ok(()),
-        }
-    }
-
     /// Stops both.
     pub(super) async fn stop(self) {
         let kafka = async {

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::Write as _;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -43,18 +43,18 @@ impl State {
 
     /// Creates the folder and its rooms.
     pub(crate) fn create(&self) -> anyhow::Result<()> {
-        for room in ["", "logs", "config"] {
+        // Root lends PostgreSQL another user, who has to pass through.
+        let root = nix::unistd::geteuid().is_root();
+        for (room, mode) in [
+            ("", if root { 0o711 } else { 0o700 }),
+            ("logs", 0o700),
+            ("config", 0o700),
+        ] {
             let path = self.folder.join(room);
-            fs::DirBuilder::new()
-                .recursive(true)
-                .mode(0o755)
-                .create(&path)
+            fs::create_dir_all(&path)
+                .and_then(|()| fs::set_permissions(&path, fs::Permissions::from_mode(mode)))
                 .with_context(|| format!("create {}", path.display()))?;
         }
-        // The services' settings hold the address of the database, with its password.
-        let config = self.folder.join("config");
-        fs::set_permissions(&config, fs::Permissions::from_mode(0o700))
-            .with_context(|| format!("close {}", config.display()))?;
         let ignore = self.folder.join(".gitignore");
         fs::write(&ignore, "*\n").with_context(|| format!("write {}", ignore.display()))
     }

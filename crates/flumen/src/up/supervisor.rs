@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use devstack::{Kafka, Postgres};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -259,18 +260,45 @@ async fn keep(parts: &mut Parts, stack: &Stack, signals: &mut Signals, console: 
 
 /// Starts brokers and database again when they die; ends only with the stack.
 async fn keep_backing(running: Option<&mut Running>, stack: &Stack, console: Console) {
-    let Some(running) = running else {
-        return std::future::pending().await;
-    };
+    if let Some(running) = running {
+        tokio::join!(
+            keep_kafka(running.kafka.as_mut(), stack, console),
+            keep_postgres(running.postgres.as_mut(), stack, console)
+        );
+    }
+    std::future::pending().await
+}
+
+async fn keep_kafka(kafka: Option<&mut Kafka>, stack: &Stack, console: Console) {
+    let Some(kafka) = kafka else { return };
     loop {
-        let dead = running.died().await;
-        console.say(format!("{dead} died; starting it again"));
+        let dead = kafka.died().await;
+        let names: Vec<String> = dead.iter().map(|index| (index + 1).to_string()).collect();
+        let name = format!("Kafka broker {}", names.join(", "));
+        console.say(format!("{name} died; starting it again"));
         tokio::time::sleep(BACKING_PAUSE).await;
-        match running.start_again(&dead).await {
-            Ok(()) => console.say(format!("{dead} runs again")),
-            Err(error) => console.say(format!("{dead} could not be started: {error}")),
+        match kafka.start_dead().await {
+            Ok(()) => console.say(format!("{name} runs again")),
+            Err(error) => console.say(format!("{name} could not be started: {error}")),
         }
-        stack.change(|file| note_backing(file, running));
+        stack.change(|file| file.kafka.pids = kafka.pids());
+    }
+}
+
+async fn keep_postgres(postgres: Option<&mut Postgres>, stack: &Stack, console: Console) {
+    let Some(postgres) = postgres else { return };
+    loop {
+        // Without a process the last attempt failed.
+        if let Some(process) = postgres.process() {
+            let status = process.wait().await;
+            console.say(format!("PostgreSQL died ({status}); starting it again"));
+        }
+        tokio::time::sleep(BACKING_PAUSE).await;
+        match postgres.start_again().await {
+            Ok(()) => console.say("PostgreSQL runs again"),
+            Err(error) => console.say(format!("PostgreSQL could not be started: {error}")),
+        }
+        stack.change(|file| file.postgres.pid = postgres.pids().first().copied());
     }
 }
 
