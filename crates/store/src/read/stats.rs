@@ -94,8 +94,10 @@ impl Reader {
             if this != rank {
                 rank = this;
                 stats.rest = row.try_get(4).map_err(wrong)?;
+                let key: Option<String> = row.try_get(1).map_err(wrong)?;
+                let key = key.filter(|_| query.by != GroupBy::Nothing);
                 stats.series.push(Series {
-                    key: row.try_get(1).map_err(wrong)?,
+                    key,
                     total: 0,
                     counts: vec![0; buckets],
                 });
@@ -114,22 +116,13 @@ impl Reader {
                 series.total += count;
             }
         }
-        // Of the last series when nothing was left over.
-        if stats
-            .series
-            .last()
-            .is_some_and(|series| series.key.is_some())
-            || query.by == GroupBy::Nothing
-        {
-            stats.rest = 0;
-        }
         Ok(stats)
     }
 }
 
 fn statement(query: &StatsQuery) -> Statement {
     let key = match query.by {
-        GroupBy::Nothing => "NULL::text",
+        GroupBy::Nothing => "''::text",
         GroupBy::Source => "source",
         GroupBy::Type => "type",
     };
@@ -150,9 +143,8 @@ fn statement(query: &StatsQuery) -> Statement {
     sql.bind(most, Type::INT8)
         .push(" + 1) AS place, CASE WHEN r.rank <= ")
         .bind(most, Type::INT8);
-    sql.push(
-        " THEN c.key END AS name, c.slot, sum(c.count)::bigint, count(DISTINCT c.key) FROM counted AS c JOIN ranked AS r \
-         ON r.key IS NOT DISTINCT FROM c.key GROUP BY 1, 2, 3 ORDER BY 1, 3",
-    );
+    sql.push(" THEN c.key END AS name, c.slot, sum(c.count)::bigint, (SELECT count(*) FROM ranked WHERE rank > ");
+    sql.bind(most, Type::INT8)
+        .push(") FROM counted AS c JOIN ranked AS r USING (key) GROUP BY 1, 2, 3 ORDER BY 1, 3");
     sql
 }
