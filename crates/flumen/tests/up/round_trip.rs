@@ -1,0 +1,83 @@
+//! From `up` to `down`, with an event that travels the whole path.
+
+use serde_json::Value;
+
+use crate::stack::{Stack, all_gone};
+
+#[tokio::test]
+async fn an_event_travels_through_a_pipeline_that_up_started_and_down_ends() {
+    let stack = Stack::up(&["--writers", "2"]);
+    assert_eq!(stack.json()["writers"].as_array().map(Vec::len), Some(2));
+
+    let uid = stack.send("shop").await;
+    let event = stack.read(&uid).await;
+    assert_eq!(event["source"], "shop");
+    assert_eq!(event["data"]["kept"], true);
+
+    let status = stack.flumen("status", &["--json"]);
+    let report: Value = serde_json::from_slice(&status.stdout).expect("a report in JSON");
+    assert!(status.status.success(), "{report:#}");
+    assert_eq!(report["ready"], true);
+    assert_eq!(report["parts"].as_array().map(Vec::len), Some(6));
+
+    let pids = stack.pids();
+    let down = stack.flumen("down", &[]);
+    assert!(
+        down.status.success(),
+        "{}",
+        String::from_utf8_lossy(&down.stderr)
+    );
+    all_gone(&pids).await;
+    assert!(
+        !stack.file().exists(),
+        "stack.json says that something runs"
+    );
+    assert!(!stack.flumen("status", &[]).status.success());
+    assert!(
+        stack.flumen("down", &[]).status.success(),
+        "down may be repeated"
+    );
+}
+
+#[tokio::test]
+async fn two_pipelines_run_side_by_side_and_share_nothing() {
+    let (one, two) = (Stack::up(&[]), Stack::up(&[]));
+    for pointer in [
+        "/ingest_api/url",
+        "/query_api/url",
+        "/kafka/brokers",
+        "/keys/reader",
+    ] {
+        assert_ne!(one.text(pointer), two.text(pointer), "{pointer}");
+    }
+    let uid = one.send("only-in-one").await;
+    one.read(&uid).await;
+    let pids = one.pids();
+    assert!(one.flumen("down", &[]).status.success());
+    all_gone(&pids).await;
+
+    let uid = two.send("still-here").await;
+    two.read(&uid).await;
+}
+
+#[test]
+fn only_the_owner_can_read_what_is_secret() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let stack = Stack::up(&[]);
+    for name in [
+        "stack.json",
+        "secrets.json",
+        "keys.toml",
+        "config/writer-1.toml",
+    ] {
+        let path = stack.folder().join(name);
+        let mode = std::fs::metadata(&path).expect(name).permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{name} is open to others");
+    }
+    let keys = std::fs::read_to_string(stack.folder().join("keys.toml")).expect("read");
+    assert!(
+        !keys.contains(&stack.text("/keys/producer")),
+        "the keys file holds a key"
+    );
+}
