@@ -25,6 +25,6 @@ export function cumulate(series: readonly Series[], length: number): number[][] 
 }
 
 /** What is left of the series whose keys are not hidden. */
-export function visibleSeries(series: readonly Series[], hidden: ReadonlySet<string>): Series[] {
+export function visibleSeries<T extends Series>(series: readonly T[], hidden: ReadonlySet<string>): T[] {
   return series.filter((s) => !hidden.has(s.key));
 }
