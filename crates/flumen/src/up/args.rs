@@ -47,6 +47,10 @@ pub struct Args {
     #[arg(long, value_name = "BROKERS", env = "FLUMEN_KAFKA_BROKERS")]
     pub kafka: Option<String>,
 
+    /// No Kafka but librdkafka's own broker in memory, for a look: it forgets everything at the end.
+    #[arg(long, conflicts_with_all = ["kafka", "brokers"])]
+    pub in_memory_broker: bool,
+
     /// A database that is already there, instead of a PostgreSQL of its own.
     #[arg(
         long,

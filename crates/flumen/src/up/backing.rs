@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use devstack::{Kafka, KafkaConfig, Postgres, PostgresConfig, Progress, Purpose};
-use kafka::{Admin, TopicSpec};
+use kafka::{Admin, InMemoryBroker, TopicSpec};
 use store::Pool;
 
 use super::ports::Ports;
@@ -24,6 +24,7 @@ const ADMIN_TIMEOUT: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub(super) struct Running {
     pub(super) kafka: Option<Kafka>,
+    pub(super) in_memory: Option<InMemoryBroker>,
     pub(super) postgres: Option<Postgres>,
 }
 
@@ -36,12 +37,22 @@ pub(super) async fn start(
     console: Console,
 ) -> anyhow::Result<(Running, config::Backing)> {
     let progress = Progress::new(move |line| console.say(line));
+    let in_memory = if args.in_memory_broker {
+        let broker = InMemoryBroker::start(TOPIC, args.partitions)?;
+        console.say("a broker in memory stands in for Kafka: for a look only, nothing is safe");
+        Some(broker)
+    } else {
+        None
+    };
     let kafka = async {
+        if in_memory.is_some() {
+            return anyhow::Ok(None);
+        }
         if let Some(brokers) = &args.kafka {
             let alive = devstack::probe::kafka(brokers).await;
             let alive = alive.with_context(|| format!("reach Kafka at {brokers}"))?;
             console.say(format!("using Kafka at {brokers} ({alive} brokers)"));
-            return anyhow::Ok(None);
+            return Ok(None);
         }
         let config = KafkaConfig {
             brokers: args.brokers.parse().context("read --brokers")?,
@@ -66,9 +77,10 @@ pub(super) async fn start(
         Ok(Some(Postgres::start(config, &progress).await?))
     };
     let (kafka, postgres) = tokio::try_join!(kafka, postgres)?;
-    let brokers = match &kafka {
-        Some(kafka) => kafka.bootstrap(),
-        None => args.kafka.clone().unwrap_or_default(),
+    let brokers = match (&kafka, &in_memory) {
+        (Some(kafka), _) => kafka.bootstrap(),
+        (None, Some(broker)) => broker.brokers().to_owned(),
+        (None, None) => args.kafka.clone().unwrap_or_default(),
     };
     let database_url = match &postgres {
         Some(postgres) => postgres.url(DATABASE),
@@ -78,7 +90,12 @@ pub(super) async fn start(
         brokers,
         database_url,
     };
-    Ok((Running { kafka, postgres }, backing))
+    let running = Running {
+        kafka,
+        in_memory,
+        postgres,
+    };
+    Ok((running, backing))
 }
 
 /// Brings the schema and the topic into being.
@@ -117,6 +134,10 @@ async fn migrate(url: &str, console: Console) -> anyhow::Result<()> {
 }
 
 async fn topic(args: &Args, brokers: &str, own: bool, console: Console) -> anyhow::Result<()> {
+    if args.in_memory_broker {
+        // It was started with the topic.
+        return Ok(());
+    }
     let config = kafka::Config {
         brokers: brokers.to_owned(),
         client_id: "flumen-up".to_owned(),
@@ -160,5 +181,6 @@ impl Running {
             }
         };
         tokio::join!(kafka, postgres);
+        drop(self.in_memory);
     }
 }
