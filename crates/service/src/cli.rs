@@ -1,8 +1,13 @@
-//! The command line that every service has.
+//! The command line that every service has, and what its `main` does around the service.
 
+use std::fmt::Display;
+use std::io::Write;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use clap::Args;
+
+use crate::lifecycle::Exit;
 
 /// Arguments of every service; a service's own parser flattens them.
 #[derive(Debug, Clone, Default, Args)]
@@ -22,6 +27,44 @@ pub struct ServiceArgs {
     /// Shuts down when standard input ends, as it does when the parent process is gone
     #[arg(long)]
     pub exit_with_parent: bool,
+}
+
+/// Tells why the configuration is refused; no log is running yet.
+pub fn refuse(error: &impl Display) -> ExitCode {
+    complain(error);
+    Exit::Misconfigured.into()
+}
+
+/// Shows a configuration that is valid, for `--check-config`.
+pub fn show(redacted: &serde_json::Value) -> ExitCode {
+    // A reader that closed its end wants to see no more.
+    let _ = writeln!(std::io::stdout(), "{redacted:#}");
+    Exit::Clean.into()
+}
+
+/// Runs a service on a runtime of its own and turns its end into the process's.
+pub fn run<E: Display>(service: impl Future<Output = Result<Exit, E>>) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            complain(&format_args!("cannot start the runtime: {error}"));
+            return Exit::Failed.into();
+        }
+    };
+    let exit = runtime.block_on(service).unwrap_or_else(|error| {
+        complain(&format_args!("{error:#}"));
+        Exit::Failed
+    });
+    // What still blocks in the background is not waited for: every step of the shutdown had its time.
+    runtime.shutdown_background();
+    exit.into()
+}
+
+fn complain(error: &impl Display) {
+    let _ = writeln!(std::io::stderr(), "error: {error}");
 }
 
 fn parse_set(text: &str) -> Result<(String, String), String> {

@@ -26,6 +26,9 @@ pub struct Listen {
     /// How long a client may take to send its request head.
     #[serde(with = "units::duration")]
     pub head_timeout: Duration,
+    /// Whether a client that has closed its sending side still gets its answer. When false, the request of a client that went
+    /// away is dropped at once, with whatever was being done for it.
+    pub allow_half_closed: bool,
     /// Certificate and key; absent, the listener speaks plain HTTP.
     pub tls: Option<TlsFiles>,
 }
@@ -38,6 +41,7 @@ impl Default for Listen {
             max_connections: 10_000,
             keep_alive: Duration::from_secs(75),
             head_timeout: Duration::from_secs(5),
+            allow_half_closed: true,
             tls: None,
         }
     }

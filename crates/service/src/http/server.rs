@@ -50,6 +50,7 @@ pub fn serve(
         .keep_alive(KeepAlive::Timeout(listen.keep_alive))
         .client_request_timeout(listen.head_timeout)
         .max_connections(listen.max_connections)
+        .h1_allow_half_closed(listen.allow_half_closed)
         .shutdown_timeout(drain.as_secs() + u64::from(drain.subsec_nanos() > 0))
         .disable_signals();
     if listen.workers > 0 {
