@@ -39,8 +39,8 @@ pub(super) fn write(
     let keys = || ("keys", table([("file", path(&state.path("keys.toml")))]));
     let kafka = || ("kafka", table([("brokers", text(&backing.brokers))]));
     let database = || ("database", table([("url", text(&backing.database_url))]));
-    let _ = secrets;
-
+    // Of its own, so that cursors outlive a restart.
+    let cursors = ("cursors", table([("secret", text(&secrets.cursor))]));
     let mut plans = Vec::new();
     plans.push(plan(
         state,
@@ -51,13 +51,19 @@ pub(super) fn write(
         vec![kafka(), keys()],
     )?);
     for (index, &admin) in ports.writers.iter().enumerate() {
+        let name = format!("writer-{}", index + 1);
+        // A name that survives restarts: the group does not wait for one that crashed.
+        let member = table([
+            ("brokers", text(&backing.brokers)),
+            ("consumer", table([("instance_id", text(&name))])),
+        ]);
         plans.push(plan(
             state,
             "writer",
-            format!("writer-{}", index + 1),
+            name,
             None,
             admin,
-            vec![kafka(), database()],
+            vec![("kafka", member), database()],
         )?);
     }
     plans.push(plan(
@@ -66,7 +72,7 @@ pub(super) fn write(
         "query-api".to_owned(),
         Some(ports.query.public),
         ports.query.admin,
-        vec![database(), keys()],
+        vec![database(), keys(), cursors],
     )?);
     Ok(plans)
 }
