@@ -30,6 +30,15 @@ impl Headers {
         });
     }
 
+    /// Adds a header without a value, which Kafka tells apart from an empty one.
+    pub fn push_null(&mut self, name: &str) {
+        let headers = std::mem::replace(&mut self.0, OwnedHeaders::new_with_capacity(0));
+        self.0 = headers.insert(Header::<&[u8]> {
+            key: name,
+            value: None,
+        });
+    }
+
     pub(crate) fn into_inner(self) -> OwnedHeaders {
         self.0
     }
