@@ -136,6 +136,19 @@ pub async fn show(pool: &Pool, id: i64) -> Result<Option<DeadLetter>, StoreError
     Ok(list(pool, &filter, 1).await?.pop())
 }
 
+/// The id of the newest dead letter; 0 when there is none.
+///
+/// # Errors
+/// An outage, or fatal without the schema.
+pub async fn newest(pool: &Pool) -> Result<i64, StoreError> {
+    let client = pool.get().await?;
+    let row = client
+        .query_typed_one("SELECT coalesce(max(id), 0) FROM dead_letters", &[])
+        .await
+        .map_err(|error| StoreError::from_pg("look for the newest dead letter", &error))?;
+    Ok(row.get(0))
+}
+
 /// Marks dead letters as produced again, now; those marked already keep their time. Answers how many were marked.
 ///
 /// # Errors

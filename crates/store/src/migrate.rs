@@ -59,6 +59,46 @@ pub async fn migrate(pool: &Pool) -> Result<MigrationReport, StoreError> {
     })
 }
 
+/// The migrations that [`migrate`] would apply now, as `V1 tables`. Changes nothing.
+///
+/// # Errors
+/// An outage, or fatal.
+pub async fn pending(pool: &Pool) -> Result<Vec<String>, StoreError> {
+    let client = pool.get().await?;
+    let fail = |error| StoreError::from_pg("look at the migrations", &error);
+    let there: bool = client
+        .query_typed_one(
+            "SELECT to_regclass($1) IS NOT NULL",
+            &[(&HISTORY, Type::TEXT)],
+        )
+        .await
+        .map_err(fail)?
+        .get(0);
+    let applied: Vec<i32> = if there {
+        client
+            .query_typed(&format!("SELECT version FROM {HISTORY}"), &[])
+            .await
+            .map_err(fail)?
+            .iter()
+            .map(|row| row.get(0))
+            .collect()
+    } else {
+        Vec::new()
+    };
+    let mut pending: Vec<_> = embedded::migrations::runner()
+        .get_migrations()
+        .iter()
+        .filter(|migration| !applied.contains(&migration.version()))
+        .map(|migration| (migration.version(), name(migration)))
+        .collect();
+    pending.sort();
+    Ok(pending.into_iter().map(|(_, name)| name).collect())
+}
+
+fn name(migration: &refinery::Migration) -> String {
+    format!("V{} {}", migration.version(), migration.name())
+}
+
 /// The version of the schema that this program was built with.
 #[must_use]
 pub fn newest() -> i32 {
@@ -77,11 +117,7 @@ async fn run(session: &mut Session) -> Result<Vec<String>, StoreError> {
         .run_async(&mut **session as &mut tokio_postgres::Client)
         .await
         .map_err(|error| describe(&error))?;
-    Ok(report
-        .applied_migrations()
-        .iter()
-        .map(|migration| format!("V{} {}", migration.version(), migration.name()))
-        .collect())
+    Ok(report.applied_migrations().iter().map(name).collect())
 }
 
 fn describe(error: &refinery::Error) -> StoreError {

@@ -10,6 +10,8 @@
 //!
 //! Nobody is granted anything on a single partition. Nothing is ever revoked or dropped here.
 
+use tokio_postgres::types::Type;
+
 use crate::{Pool, StoreError, pool::Session};
 
 /// One thing to be done so that the database is as it should be.
@@ -103,13 +105,44 @@ const GRANTS: &[Grant] = &[
     grant("flumen_analyst", SELECT, Object::Table("checkpoints")),
 ];
 
-/// What is missing: roles, grants, and the grants that later views will get.
+/// A login role that should be a member of one of the groups. It must exist: passwords are not made here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// `flumen_writer`, `flumen_reader` or `flumen_analyst`.
+    pub group: String,
+    /// The login role.
+    pub login: String,
+}
+
+impl Member {
+    /// Reads `GROUP=LOGIN`, where the group may be written without its `flumen_`.
+    ///
+    /// # Errors
+    /// Says what is possible.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let groups = || ROLES.map(|(role, _)| role);
+        let (group, login) = text
+            .split_once('=')
+            .filter(|(_, login)| !login.is_empty())
+            .ok_or_else(|| format!("`{text}` is not GROUP=LOGIN, such as writer=flumen_app"))?;
+        groups()
+            .into_iter()
+            .find(|known| *known == group || known.strip_prefix("flumen_") == Some(group))
+            .map(|known| Self {
+                group: known.to_owned(),
+                login: login.to_owned(),
+            })
+            .ok_or_else(|| format!("`{group}` is not one of {}", groups().join(", ")))
+    }
+}
+
+/// What is missing: roles, grants, the grants that later views will get, and these memberships.
 ///
 /// # Errors
 /// An outage, or fatal without the schema.
-pub async fn difference(pool: &Pool) -> Result<Vec<Change>, StoreError> {
+pub async fn difference(pool: &Pool, members: &[Member]) -> Result<Vec<Change>, StoreError> {
     let session = pool.session().await?;
-    let changes = missing(&session).await?;
+    let changes = missing(&session, members).await?;
     session.release();
     Ok(changes)
 }
@@ -117,10 +150,10 @@ pub async fn difference(pool: &Pool) -> Result<Vec<Change>, StoreError> {
 /// Makes what is missing, and answers what was done. Safe to repeat.
 ///
 /// # Errors
-/// An outage; fatal without the schema or the right to do it.
-pub async fn apply(pool: &Pool) -> Result<Vec<Change>, StoreError> {
+/// An outage; fatal without the schema, a login role that is named, or the right to do it.
+pub async fn apply(pool: &Pool, members: &[Member]) -> Result<Vec<Change>, StoreError> {
     let session = pool.session().await?;
-    let changes = missing(&session).await?;
+    let changes = missing(&session, members).await?;
     for change in &changes {
         session
             .batch_execute(&change.sql)
@@ -137,7 +170,7 @@ pub(crate) async fn apply_what_we_may(
 ) -> Result<(Vec<Change>, Vec<Change>), StoreError> {
     let mut left = Vec::new();
     let mut done = Vec::new();
-    for change in missing(session).await? {
+    for change in missing(session, &[]).await? {
         match session.batch_execute(&change.sql).await {
             Ok(()) => done.push(change),
             Err(error) => match StoreError::from_pg("set up the roles", &error) {
@@ -150,7 +183,7 @@ pub(crate) async fn apply_what_we_may(
     Ok((done, left))
 }
 
-async fn missing(session: &Session) -> Result<Vec<Change>, StoreError> {
+async fn missing(session: &Session, members: &[Member]) -> Result<Vec<Change>, StoreError> {
     let fail = |error| StoreError::from_pg("compare the roles", &error);
     let schema: Option<String> = session
         .query_typed_opt(
@@ -204,7 +237,27 @@ async fn missing(session: &Session) -> Result<Vec<Change>, StoreError> {
                 .to_owned(),
         });
     }
+    for member in members {
+        if !is_member(session, member).await.map_err(fail)? {
+            changes.push(Change {
+                what: format!("make {} a member of {}", member.login, member.group),
+                sql: format!("GRANT {} TO {}", member.group, quoted(&member.login)),
+            });
+        }
+    }
     Ok(changes)
+}
+
+async fn is_member(session: &Session, member: &Member) -> Result<bool, tokio_postgres::Error> {
+    let row = session
+        .query_typed_opt(
+            "SELECT EXISTS (SELECT FROM pg_auth_members m \
+               JOIN pg_roles g ON g.oid = m.roleid JOIN pg_roles l ON l.oid = m.member \
+              WHERE g.rolname = $1 AND l.rolname = $2)",
+            &[(&member.group, Type::TEXT), (&member.login, Type::TEXT)],
+        )
+        .await?;
+    Ok(row.is_some_and(|row| row.get(0)))
 }
 
 /// Roles belong to the whole cluster: two databases may be migrated at once, and one of them comes second.

@@ -13,9 +13,12 @@ fn pool(database: &TestDatabase) -> Pool {
 async fn run_twice_the_second_finds_nothing_to_do() {
     let database = TestDatabase::create().await;
     let pool = pool(&database);
+    let pending = migrate::pending(&pool).await.expect("pending");
     let first = migrate::migrate(&pool).await.expect("migrate");
     assert_eq!(first.applied.len() as i32, migrate::newest());
     assert_eq!(first.applied[0], "V1 tables");
+    assert_eq!(first.applied, pending);
+    assert!(migrate::pending(&pool).await.expect("pending").is_empty());
     let second = migrate::migrate(&pool).await.expect("migrate");
     assert!(
         second.applied.is_empty() && second.roles.is_empty(),

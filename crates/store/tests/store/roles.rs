@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use devstack::testing::{eventually, unique};
-use store::{Config, ErrorKind, Pool, roles, write::Sink};
+use store::{
+    Config, ErrorKind, Pool,
+    roles::{self, Member},
+    write::Sink,
+};
 use tokio_postgres::Client;
 
 use crate::support::{Db, batch, connect, events};
@@ -147,7 +151,7 @@ async fn the_analysts_role_reads_events_and_views_and_no_single_partition() {
 async fn what_is_missing_is_shown_first_and_made_once() {
     let db = Db::create().await;
     assert!(
-        roles::difference(&db.pool)
+        roles::difference(&db.pool, &[])
             .await
             .expect("difference")
             .is_empty()
@@ -156,14 +160,14 @@ async fn what_is_missing_is_shown_first_and_made_once() {
         .batch_execute("REVOKE INSERT ON events FROM flumen_writer; REVOKE SELECT ON analytics.sources FROM flumen_analyst")
         .await
         .expect("revoke");
-    let missing = roles::difference(&db.pool).await.expect("difference");
+    let missing = roles::difference(&db.pool, &[]).await.expect("difference");
     assert_eq!(missing.len(), 2, "{missing:?}");
     assert_eq!(
         missing[0].what,
         "grant select, insert on table \"public\".events to flumen_writer"
     );
-    assert_eq!(roles::apply(&db.pool).await.expect("apply"), missing);
-    assert!(roles::apply(&db.pool).await.expect("apply").is_empty());
+    assert_eq!(roles::apply(&db.pool, &[]).await.expect("apply"), missing);
+    assert!(roles::apply(&db.pool, &[]).await.expect("apply").is_empty());
 }
 
 #[tokio::test]
@@ -180,5 +184,35 @@ async fn a_user_who_may_not_is_told_what_to_run() {
     assert_eq!(error.kind(), ErrorKind::Fatal);
     assert!(error.to_string().contains("flumen provision"), "{error}");
     pool.close();
+    login.drop().await;
+}
+
+#[tokio::test]
+async fn a_login_is_made_a_member_once_and_one_that_does_not_exist_is_named() {
+    let db = Db::create().await;
+    let login = Login::of(&db, "flumen_reader").await;
+    let member =
+        |group: &str, name: &str| Member::parse(&format!("{group}={name}")).expect("a known group");
+    let wanted = [
+        member("reader", &login.name),
+        member("flumen_analyst", &login.name),
+    ];
+    let done = roles::apply(&db.pool, &wanted).await.expect("apply");
+    assert_eq!(done.len(), 1, "{done:?}");
+    assert!(
+        done[0].what.ends_with("a member of flumen_analyst"),
+        "{done:?}"
+    );
+    assert!(
+        roles::apply(&db.pool, &wanted)
+            .await
+            .expect("apply")
+            .is_empty()
+    );
+    let error = roles::apply(&db.pool, &[member("writer", "no_such_login")])
+        .await
+        .expect_err("there is none");
+    assert!(error.to_string().contains("no_such_login"), "{error}");
+    assert!(Member::parse("admin=x").is_err() && Member::parse("writer").is_err());
     login.drop().await;
 }
