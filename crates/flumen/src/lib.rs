@@ -18,6 +18,7 @@ pub mod import;
 pub mod keys;
 pub mod maintain;
 pub mod migrate;
+mod operator;
 pub mod provision;
 pub mod smoke;
 pub mod stack;
