@@ -3,14 +3,11 @@
 //! [`Consumer::poll`] gives one [`Polled`] at a time, and everything that happens arrives that way, on the caller's thread: records, assignments,
 //! revocations, errors. The life of a partition:
 //!
-//! 1. `Polled::Assigned`: the group has given it to this member. Kafka does not wait for anything now.
+//! 1. [`Event::Assigned`]: the group has given it to this member. Kafka does not wait for anything now.
 //! 2. The caller finds out where to read from and calls [`Consumer::assign`]. Records follow.
-//! 3. `Polled::Revoked`: the group waits (up to `consumer.max_poll_interval`) while the caller finishes what it holds; [`Consumer::release`] lets go.
+//! 3. [`Event::Revoked`]: the group waits (up to `consumer.max_poll_interval`) while the caller finishes what it holds; [`Consumer::release`] lets go.
 
-use crate::{
-    Config, ConsumerMetrics, Error, RecordView,
-    context::{ConsumeContext, Rebalance},
-};
+use crate::{Config, ConsumerMetrics, Error, RecordView, context::ConsumeContext};
 use rdkafka::{
     consumer::{BaseConsumer, CommitMode, Consumer as _},
     error::{KafkaError, RDKafkaErrorCode},
@@ -30,6 +27,13 @@ pub enum Polled<'a> {
     Idle,
     /// One record.
     Record(RecordView<'a>),
+    /// Something happened to the member or its partitions.
+    Event(Event),
+}
+
+/// What happens to a member of a group besides records.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
     /// The group gave these partitions to this member, in place of all earlier ones. Nothing is fetched until [`Consumer::assign`].
     Assigned(Vec<i32>),
     /// The group takes these partitions back and waits for [`Consumer::release`].
@@ -98,15 +102,12 @@ impl Consumer {
         if polled.is_none()
             && let Some(rebalance) = self.client.context().take_rebalance()
         {
-            return match rebalance {
-                Rebalance::Assigned(partitions) => Polled::Assigned(partitions),
-                Rebalance::Revoked { partitions, lost } => Polled::Revoked { partitions, lost },
-            };
+            return Polled::Event(rebalance);
         }
         match polled {
             None => Polled::Idle,
             Some(Ok(message)) => Polled::Record(RecordView::new(message)),
-            Some(Err(error)) => disturbed(&error),
+            Some(Err(error)) => Polled::Event(disturbed(&error)),
         }
     }
 
@@ -239,19 +240,19 @@ impl Drop for Consumer {
     }
 }
 
-fn disturbed(error: &KafkaError) -> Polled<'static> {
+fn disturbed(error: &KafkaError) -> Event {
     if let KafkaError::MessageConsumptionFatal(_) = error {
-        return Polled::Fatal(error.to_string());
+        return Event::Fatal(error.to_string());
     }
     match error.rdkafka_error_code() {
         Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => {
-            Polled::OffsetOutOfRange
+            Event::OffsetOutOfRange
         }
         Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => {
-            Polled::TopicMissing
+            Event::TopicMissing
         }
-        Some(RDKafkaErrorCode::Fatal) => Polled::Fatal(error.to_string()),
-        _ => Polled::Disturbed(error.to_string()),
+        Some(RDKafkaErrorCode::Fatal) => Event::Fatal(error.to_string()),
+        _ => Event::Disturbed(error.to_string()),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What every client of librdkafka reports, turned into tracing, metrics and availability. Callbacks run on the thread that polls the client.
 
 use crate::{
-    Outcome, SendError,
+    Event, Outcome, SendError,
     availability::Health,
     countdown::Countdown,
     metrics::{ConsumerMetrics, ProducerMetrics},
@@ -114,18 +114,11 @@ impl ProducerContext for ProduceContext {
     }
 }
 
-/// A rebalance as the consumer's loop will see it.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Rebalance {
-    Assigned(Vec<i32>),
-    Revoked { partitions: Vec<i32>, lost: bool },
-}
-
 /// Context of the consumer: rebalances become entries of a queue that the loop takes after the poll that ran the callback.
 #[derive(Debug, Default)]
 pub(crate) struct ConsumeContext {
     pub(crate) metrics: ConsumerMetrics,
-    rebalances: Mutex<VecDeque<Rebalance>>,
+    rebalances: Mutex<VecDeque<Event>>,
     /// While closing nobody takes from the queue: revocations are agreed to on the spot.
     closing: AtomicBool,
 }
@@ -138,7 +131,7 @@ impl ConsumeContext {
         }
     }
 
-    pub(crate) fn take_rebalance(&self) -> Option<Rebalance> {
+    pub(crate) fn take_rebalance(&self) -> Option<Event> {
         self.rebalances
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -149,7 +142,7 @@ impl ConsumeContext {
         self.closing.store(true, Ordering::Release);
     }
 
-    fn push(&self, rebalance: Rebalance) {
+    fn push(&self, rebalance: Event) {
         self.rebalances
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -190,12 +183,12 @@ impl ConsumerContext for ConsumeContext {
             .collect();
         let done = if error == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
             let acknowledged = consumer.assign(&TopicPartitionList::new());
-            self.push(Rebalance::Assigned(partitions));
+            self.push(Event::Assigned(partitions));
             acknowledged
         } else if self.closing.load(Ordering::Acquire) {
             consumer.unassign()
         } else {
-            self.push(Rebalance::Revoked {
+            self.push(Event::Revoked {
                 partitions,
                 lost: consumer.assignment_lost(),
             });

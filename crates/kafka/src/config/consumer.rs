@@ -154,7 +154,7 @@ impl ConsumerConfig {
                 "socket.timeout.ms",
                 self.socket_timeout.as_millis().to_string(),
             )
-            .set("topic.metadata.refresh.interval.ms", "30000");
+            .set("topic.metadata.refresh.interval.ms", "15000");
         if let Some(instance) = &self.instance_id {
             client.set("group.instance.id", instance);
         }

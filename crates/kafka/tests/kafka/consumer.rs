@@ -73,15 +73,15 @@ async fn partitions_move_to_a_new_member_and_back_at_once_when_it_leaves() {
     let mut revoked = Vec::new();
     eventually("each has one partition", Duration::from_secs(30), || {
         match first.poll(Duration::from_millis(10)) {
-            Polled::Assigned(partitions) => of_first = partitions,
-            Polled::Revoked { partitions, lost } => {
+            Polled::Event(Event::Assigned(partitions)) => of_first = partitions,
+            Polled::Event(Event::Revoked { partitions, lost }) => {
                 assert!(!lost, "an orderly rebalance");
                 revoked = partitions;
                 first.release().expect("released");
             }
             _ => {}
         }
-        if let Polled::Assigned(partitions) = second.poll(Duration::from_millis(10)) {
+        if let Polled::Event(Event::Assigned(partitions)) = second.poll(Duration::from_millis(10)) {
             of_second = partitions;
         }
         of_first.len() == 1 && of_second.len() == 1
@@ -109,7 +109,7 @@ async fn an_offset_outside_the_log_is_reported_and_never_reset() {
     let mut reported = false;
     eventually("the fault is reported", Duration::from_secs(20), || {
         match consumer.poll(Duration::from_millis(50)) {
-            Polled::OffsetOutOfRange => reported = true,
+            Polled::Event(Event::OffsetOutOfRange) => reported = true,
             Polled::Record(record) => panic!("jumped to offset {}", record.offset()),
             _ => {}
         }

@@ -5,7 +5,7 @@ mod consumer;
 mod producer;
 
 use kafka::{
-    Admin, Config, Consumer, Countdown, Headers, Outcome, Polled, Producer, Record, TopicSpec,
+    Admin, Config, Consumer, Countdown, Event, Headers, Outcome, Polled, Producer, Record, TopicSpec,
 };
 use std::{
     collections::BTreeMap,
@@ -120,8 +120,8 @@ fn assigned(consumer: &Consumer) -> Vec<i32> {
     let mut found = None;
     eventually("an assignment", Duration::from_secs(40), || {
         match consumer.poll(Duration::from_millis(50)) {
-            Polled::Assigned(partitions) => found = Some(partitions),
-            Polled::Revoked { .. } => consumer.release().expect("released"),
+            Polled::Event(Event::Assigned(partitions)) => found = Some(partitions),
+            Polled::Event(Event::Revoked { .. }) => consumer.release().expect("released"),
             _ => {}
         }
         found.is_some()

@@ -1,0 +1,268 @@
+//! The writer's metrics. A field's comment is its help text.
+
+use crate::{batch::Trigger, flush::Settled};
+use prometheus_client::{
+    encoding::{EncodeLabelSet, EncodeLabelValue},
+    metrics::{
+        counter::Counter,
+        family::Family,
+        gauge::Gauge,
+        histogram::{Histogram, exponential_buckets},
+    },
+    registry::Registry,
+};
+use std::sync::atomic::AtomicU64;
+use store::write::Batch;
+
+pub(crate) type Seconds = Gauge<f64, AtomicU64>;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+enum TriggerValue {
+    Rows,
+    Bytes,
+    Age,
+    Revoke,
+    Shutdown,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct TriggerLabel {
+    trigger: TriggerValue,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+enum PathValue {
+    Fast,
+    Staged,
+    Bisected,
+    AlreadyStored,
+    Conflict,
+    Abandoned,
+    Failed,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PathLabel {
+    path: PathValue,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReasonLabel {
+    reason: &'static str,
+}
+
+/// Label of everything that is told by partition.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct PartitionLabel {
+    pub(crate) partition: i32,
+}
+
+/// Handles made once; clones share the values.
+#[derive(Debug, Clone)]
+pub(crate) struct Metrics {
+    /// Records taken from Kafka.
+    pub(crate) records: Counter,
+    /// Records that came again after they had been taken, and were passed over.
+    pub(crate) repeated: Counter,
+    /// Offsets that no record had (a compacted topic, a transaction's marker).
+    pub(crate) gaps: Counter,
+    /// Events stored.
+    rows: Counter,
+    /// Events that were stored before and not stored again.
+    duplicates: Counter,
+    /// Dead letters by reason; `refused` are those that only PostgreSQL refused.
+    dead_letters: Family<ReasonLabel, Counter>,
+    /// Batches by what made them be flushed.
+    batches: Family<TriggerLabel, Counter>,
+    /// Flushes by how they ended.
+    flushes: Family<PathLabel, Counter>,
+    /// Records of one batch.
+    batch_records: Histogram,
+    /// Bytes of one batch.
+    batch_bytes: Histogram,
+    /// From sealed to committed, outages included.
+    flush_seconds: Histogram,
+    /// 1 while the database is out.
+    pub(crate) outage: Gauge,
+    /// Outages of the database.
+    pub(crate) outages: Counter,
+    /// Attempts that failed because the database was out.
+    pub(crate) outage_retries: Counter,
+    /// Partitions this writer owns.
+    pub(crate) partitions: Gauge,
+    /// Partitions whose reading is paused.
+    pub(crate) paused: Gauge,
+    /// 1 while reading is paused because too many records are bad.
+    pub(crate) throttled: Gauge,
+    /// Assignments received.
+    pub(crate) assignments: Counter,
+    /// Revocations received.
+    pub(crate) revocations: Counter,
+    /// Checkpoints found to be moved by another writer.
+    pub(crate) conflicts: Counter,
+    /// 1 once a checkpoint was found outside the log: the writer has stopped.
+    pub(crate) checkpoint_out_of_range: Gauge,
+    /// Records behind the end of the log.
+    pub(crate) lag: Family<PartitionLabel, Gauge>,
+    /// Seconds since the oldest record was appended that has been read and not stored.
+    pub(crate) age: Family<PartitionLabel, Seconds>,
+    /// Partitions of the tables made, ahead of time or on demand.
+    pub(crate) table_partitions: Counter,
+    /// Remembered ids forgotten.
+    pub(crate) expired_ids: Counter,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let metrics = Self {
+            records: Counter::default(),
+            repeated: Counter::default(),
+            gaps: Counter::default(),
+            rows: Counter::default(),
+            duplicates: Counter::default(),
+            dead_letters: Family::default(),
+            batches: Family::default(),
+            flushes: Family::default(),
+            batch_records: Histogram::new(exponential_buckets(1.0, 4.0, 10)),
+            batch_bytes: Histogram::new(exponential_buckets(1_024.0, 4.0, 9)),
+            flush_seconds: Histogram::new(exponential_buckets(0.002, 2.0, 15)),
+            outage: Gauge::default(),
+            outages: Counter::default(),
+            outage_retries: Counter::default(),
+            partitions: Gauge::default(),
+            paused: Gauge::default(),
+            throttled: Gauge::default(),
+            assignments: Counter::default(),
+            revocations: Counter::default(),
+            conflicts: Counter::default(),
+            checkpoint_out_of_range: Gauge::default(),
+            lag: Family::default(),
+            age: Family::default(),
+            table_partitions: Counter::default(),
+            expired_ids: Counter::default(),
+        };
+        // Touched here so that zero exists before the first time.
+        for trigger in [
+            Trigger::Rows,
+            Trigger::Bytes,
+            Trigger::Age,
+            Trigger::Revoke,
+            Trigger::Shutdown,
+        ] {
+            drop(metrics.batches.get_or_create(&label(trigger)));
+        }
+        for path in [
+            PathValue::Fast,
+            PathValue::Staged,
+            PathValue::Bisected,
+            PathValue::AlreadyStored,
+            PathValue::Conflict,
+            PathValue::Abandoned,
+            PathValue::Failed,
+        ] {
+            drop(metrics.flushes.get_or_create(&PathLabel { path }));
+        }
+        drop(
+            metrics
+                .dead_letters
+                .get_or_create(&ReasonLabel { reason: "refused" }),
+        );
+        metrics
+    }
+}
+
+fn label(trigger: Trigger) -> TriggerLabel {
+    TriggerLabel {
+        trigger: match trigger {
+            Trigger::Rows => TriggerValue::Rows,
+            Trigger::Bytes => TriggerValue::Bytes,
+            Trigger::Age => TriggerValue::Age,
+            Trigger::Revoke => TriggerValue::Revoke,
+            Trigger::Shutdown => TriggerValue::Shutdown,
+        },
+    }
+}
+
+impl Metrics {
+    /// Adds everything to a registry under `flumen_writer`.
+    #[rustfmt::skip]
+    pub(crate) fn register(&self, registry: &mut Registry) {
+        let registry = registry.sub_registry_with_prefix("flumen_writer");
+        registry.register("records", "Records taken from Kafka", self.records.clone());
+        registry.register("repeated_records", "Records that came again after they had been taken, and were passed over", self.repeated.clone());
+        registry.register("skipped_offsets", "Offsets that no record had (a compacted topic, a transaction's marker)", self.gaps.clone());
+        registry.register("rows", "Events stored", self.rows.clone());
+        registry.register("duplicates", "Events that were stored before and not stored again", self.duplicates.clone());
+        registry.register("dead_letters", "Dead letters by reason; refused are those that only PostgreSQL refused", self.dead_letters.clone());
+        registry.register("batches", "Batches by what made them be flushed", self.batches.clone());
+        registry.register("flushes", "Flushes by how they ended", self.flushes.clone());
+        registry.register("batch_records", "Records of one batch", self.batch_records.clone());
+        registry.register("batch_bytes", "Bytes of one batch", self.batch_bytes.clone());
+        registry.register("flush_seconds", "From sealed to committed, without outages", self.flush_seconds.clone());
+        registry.register("database_outage", "1 while the database is out", self.outage.clone());
+        registry.register("database_outages", "Outages of the database", self.outages.clone());
+        registry.register("database_outage_retries", "Attempts that failed because the database was out", self.outage_retries.clone());
+        registry.register("partitions", "Partitions this writer owns", self.partitions.clone());
+        registry.register("paused_partitions", "Partitions whose reading is paused", self.paused.clone());
+        registry.register("dead_letters_throttled", "1 while reading is paused because too many records are bad", self.throttled.clone());
+        registry.register("assignments", "Assignments received", self.assignments.clone());
+        registry.register("revocations", "Revocations received", self.revocations.clone());
+        registry.register("checkpoint_conflicts", "Checkpoints found to be moved by another writer", self.conflicts.clone());
+        registry.register("checkpoint_out_of_range", "1 once a checkpoint was found outside the log: the writer has stopped", self.checkpoint_out_of_range.clone());
+        registry.register("lag_records", "Records behind the end of the log", self.lag.clone());
+        registry.register("age_seconds", "Seconds since the oldest record was appended that has been read and not stored", self.age.clone());
+        registry.register("table_partitions_created", "Partitions of the tables made, ahead of time or on demand", self.table_partitions.clone());
+        registry.register("expired_ids", "Remembered ids forgotten", self.expired_ids.clone());
+    }
+
+    pub(crate) fn sealed(&self, trigger: Trigger, batch: &Batch) {
+        self.batches.get_or_create(&label(trigger)).inc();
+        #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+        {
+            self.batch_records.observe(batch.len() as f64);
+            self.batch_bytes.observe(batch.bytes() as f64);
+        }
+    }
+
+    /// Counts how a flush ended.
+    pub(crate) fn settled(&self, settled: &Settled) {
+        let path = match settled {
+            Settled::Stored(outcome) => {
+                self.rows.inc_by(outcome.inserted);
+                self.duplicates.inc_by(outcome.duplicates);
+                self.table_partitions
+                    .inc_by(u64::from(outcome.partitions_created));
+                self.flush_seconds
+                    .observe(outcome.timings.total.as_secs_f64());
+                if outcome.refused > 0 {
+                    self.dead_letter("refused", outcome.refused);
+                }
+                if outcome.already_stored {
+                    PathValue::AlreadyStored
+                } else if outcome.bisected {
+                    PathValue::Bisected
+                } else if outcome.staged {
+                    PathValue::Staged
+                } else {
+                    PathValue::Fast
+                }
+            }
+            Settled::Conflict(_) => PathValue::Conflict,
+            Settled::Abandoned => PathValue::Abandoned,
+            Settled::Failed(_) => PathValue::Failed,
+        };
+        self.flushes.get_or_create(&PathLabel { path }).inc();
+    }
+
+    pub(crate) fn dead_letter(&self, reason: &'static str, count: u64) {
+        self.dead_letters
+            .get_or_create(&ReasonLabel { reason })
+            .inc_by(count);
+    }
+
+    /// Forgets what is told by partition: it is another writer's to tell now.
+    pub(crate) fn forget_partitions(&self) {
+        self.lag.clear();
+        self.age.clear();
+    }
+}
