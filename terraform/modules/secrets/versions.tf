@@ -1,0 +1,14 @@
+terraform {
+  required_version = ">= 1.11"
+
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = ">= 6.69, < 7"
+    }
+    random = {
+      source  = "hashicorp/random"
+      version = ">= 3.9, < 4"
+    }
+  }
+}
