@@ -1,0 +1,107 @@
+//! `GET /v1/events`: pages of events by time. `GET /v1/events/{uid}`: one event.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use event::Uid;
+use service::problem::{ErrorCode, Problem};
+use store::read::{Order, PageQuery};
+
+use super::{Caller, State, body_of, json, known, push_cursor};
+use crate::cursor::Binding;
+use crate::params::{Arity, Params, wrong};
+
+const LISTED: [(&str, Arity); 5] = [
+    ("from", Arity::One),
+    ("to", Arity::One),
+    ("order", Arity::One),
+    ("limit", Arity::One),
+    ("cursor", Arity::One),
+];
+
+pub(super) async fn list(
+    request: HttpRequest,
+    state: web::Data<State>,
+) -> Result<HttpResponse, Problem> {
+    let caller = Caller::of(&request, &state)?;
+    let (page, query) = (&state.config.page, &state.config.query);
+    let params = Params::read(request.query_string(), &known(&LISTED), query.max_filters)?;
+    let (from, to) = params.window()?;
+    let order = params.choice(
+        "order",
+        &[("desc", Order::Descending), ("asc", Order::Ascending)],
+    )?;
+    let binding = Binding::new(
+        "/v1/events",
+        &caller.key.id,
+        params.identity(&["cursor", "limit"]),
+    );
+    let at = params
+        .one("cursor")
+        .map(|text| state.cursors.read_page(&binding, text))
+        .transpose()?;
+    let query = PageQuery {
+        filter: caller.filter(&params)?,
+        from,
+        to,
+        order: order.unwrap_or(Order::Descending),
+        at,
+        limit: params.limit(page.default_limit, page.max_limit)?,
+        max_bytes: page.max_bytes.as_usize(),
+    };
+    let found = state
+        .reader
+        .page(&query)
+        .await
+        .map_err(|failure| state.failed(failure))?;
+    state.metrics.served(&found.events);
+    let next = found.next.map(|place| state.cursors.page(&binding, place));
+    let prev = found.prev.map(|place| state.cursors.page(&binding, place));
+    let mut body = body_of(&found.events);
+    push_cursor(&mut body, "next", next.as_deref());
+    push_cursor(&mut body, "prev", prev.as_deref());
+    body.push(b'}');
+    let link =
+        |rel, cursor: Option<String>| cursor.map(|cursor| (rel, params.link("cursor", &cursor)));
+    let links: Vec<_> = [link("next", next), link("prev", prev)]
+        .into_iter()
+        .flatten()
+        .collect();
+    Ok(json(body, &links))
+}
+
+pub(super) async fn one(
+    request: HttpRequest,
+    path: web::Path<String>,
+    state: web::Data<State>,
+) -> Result<HttpResponse, Problem> {
+    let caller = Caller::of(&request, &state)?;
+    let query = &state.config.query;
+    let params = Params::read(
+        request.query_string(),
+        &[("wait", Arity::One)],
+        query.max_filters,
+    )?;
+    let uid = Uid::parse(&path).map_err(|_| wrong("uid", "is not a UUID"))?;
+    // Before the first look, so that nothing can be stored between it and the waiting.
+    let mut waiter = state.watch.enter(params.wait(query.max_wait)?);
+    loop {
+        let found = state
+            .reader
+            .event(uid, &caller.rights)
+            .await
+            .map_err(|failure| state.failed(failure))?;
+        if let Some(events) = found {
+            state.metrics.served(&events);
+            return Ok(json(events.iter().next().unwrap_or_default().to_vec(), &[]));
+        }
+        let is_worth_another_look = match &mut waiter {
+            Some(waiter) => waiter.moved().await,
+            None => false,
+        };
+        if !is_worth_another_look {
+            return Err(Problem::new(
+                ErrorCode::NotFound,
+                "there is no such event, or this key may not read it",
+            ));
+        }
+    }
+}

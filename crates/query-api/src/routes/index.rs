@@ -1,0 +1,22 @@
+//! `GET /`: what this is, for whoever arrives without a manual.
+
+use actix_web::{HttpRequest, HttpResponse};
+use serde_json::json;
+use service::problem::Problem;
+
+use crate::params::Params;
+
+pub(super) async fn show(request: HttpRequest) -> Result<HttpResponse, Problem> {
+    Params::read(request.query_string(), &[], 0)?;
+    Ok(HttpResponse::Ok().json(json!({
+        "service": "flumen query-api",
+        "version": env!("CARGO_PKG_VERSION"),
+        "authentication": "Authorization: Bearer <key with the scope `read`>",
+        "routes": {
+            "/v1/events": "pages of events by time: source, type, subject, from, to, order, limit, cursor",
+            "/v1/events/{uid}": "one event: wait",
+            "/v1/feed": "everything in the order it was stored, without loss: after, start, limit, wait, source, type, subject",
+            "/v1/stats": "exact counts per bucket of time: bucket, by, from, to, source, type",
+        },
+    })))
+}

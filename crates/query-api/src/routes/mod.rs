@@ -1,0 +1,165 @@
+//! The public routes. Each reads as its steps: who calls, what is asked, read, answer.
+
+mod events;
+mod feed;
+mod index;
+mod stats;
+
+use std::sync::Arc;
+
+use actix_web::http::header::{CONTENT_TYPE, LINK};
+use actix_web::{HttpRequest, HttpResponse, web};
+use service::keys::{self, Key, KeyStore, Scope, SourcePattern};
+use service::limits::Limits;
+use service::problem::{self, ErrorCode, Problem};
+use store::read::{Events, Filter, Pattern, PatternSet, ReadError, Reader};
+
+use crate::config::Config;
+use crate::cursor::Cursors;
+use crate::error;
+use crate::metrics::Metrics;
+use crate::params::{Arity, Params};
+use crate::watch::Watch;
+
+/// The parameters that filter events, on every route that shows some.
+const FILTERS: [(&str, Arity); 3] = [
+    ("source", Arity::Many),
+    ("type", Arity::Many),
+    ("subject", Arity::Many),
+];
+
+/// What the routes work with.
+#[derive(Debug, Clone)]
+pub(crate) struct State {
+    pub(crate) reader: Reader,
+    pub(crate) keys: KeyStore,
+    pub(crate) limits: Limits,
+    pub(crate) cursors: Cursors,
+    pub(crate) watch: Watch,
+    pub(crate) metrics: Metrics,
+    pub(crate) config: Arc<Config>,
+}
+
+pub(crate) fn configure(app: &mut web::ServiceConfig) {
+    let only_read = || problem::method_not_allowed("GET, HEAD");
+    app.service(
+        web::resource("/")
+            .get(index::show)
+            .head(index::show)
+            .default_service(only_read()),
+    )
+    .service(
+        web::resource("/v1/events")
+            .get(events::list)
+            .head(events::list)
+            .default_service(only_read()),
+    )
+    .service(
+        web::resource("/v1/events/{uid}")
+            .get(events::one)
+            .head(events::one)
+            .default_service(only_read()),
+    )
+    .service(
+        web::resource("/v1/feed")
+            .get(feed::read)
+            .head(feed::read)
+            .default_service(only_read()),
+    )
+    .service(
+        web::resource("/v1/stats")
+            .get(stats::count)
+            .head(stats::count)
+            .default_service(only_read()),
+    );
+}
+
+/// Who asks, and what they may see.
+struct Caller {
+    key: Arc<Key>,
+    rights: PatternSet,
+}
+
+impl Caller {
+    /// Finds the caller of a request and takes the request from their rate.
+    fn of(request: &HttpRequest, state: &State) -> Result<Self, Problem> {
+        let key = keys::authenticate(request, &state.keys, Scope::Read)?;
+        state.limits.admit_request(request, &key)?;
+        let right = |pattern: &SourcePattern| match pattern {
+            SourcePattern::Exact(name) => Pattern::Exact(name.clone()),
+            SourcePattern::Prefix(prefix) => Pattern::Prefix(prefix.clone()),
+        };
+        let rights = PatternSet::of(key.sources.iter().map(right));
+        Ok(Self { key, rights })
+    }
+
+    /// The filter that a query asks for, within what the caller may see.
+    fn filter(&self, params: &Params) -> Result<Filter, Problem> {
+        // Each by itself: one source too many must not silently be left out.
+        for text in params.all("source") {
+            if self
+                .rights
+                .and(&PatternSet::of([Pattern::parse(text)]))
+                .is_nothing()
+            {
+                let detail = format!("this key may not read the source `{text}`");
+                return Err(Problem::new(ErrorCode::Forbidden, detail).with("parameter", "source"));
+            }
+        }
+        Ok(Filter {
+            sources: self.rights.and(&params.patterns("source")),
+            types: params.patterns("type"),
+            subjects: params.patterns("subject"),
+        })
+    }
+}
+
+impl State {
+    /// Counts a failure and tells it as a problem.
+    fn failed(&self, failure: ReadError) -> Problem {
+        self.metrics.failed(&failure);
+        error::problem(failure)
+    }
+}
+
+/// The parameters of a route that shows events: its own, and the filters.
+fn known(own: &[(&'static str, Arity)]) -> Vec<(&'static str, Arity)> {
+    [&FILTERS, own].concat()
+}
+
+/// Begins an answer's body with its events.
+fn body_of(events: &Events) -> Vec<u8> {
+    let mut body = Vec::with_capacity(events.bytes() + events.len() + 512);
+    body.extend_from_slice(br#"{"events":["#);
+    for (index, event) in events.iter().enumerate() {
+        if index > 0 {
+            body.push(b',');
+        }
+        body.extend_from_slice(event);
+    }
+    body.push(b']');
+    body
+}
+
+/// Adds a member whose value is a cursor or null. Cursors need no escapes.
+fn push_cursor(body: &mut Vec<u8>, name: &str, cursor: Option<&str>) {
+    let text = match cursor {
+        Some(cursor) => format!(r#","{name}":"{cursor}""#),
+        None => format!(r#","{name}":null"#),
+    };
+    body.extend_from_slice(text.as_bytes());
+}
+
+/// An answer of JSON, with links such as `[("next", "?cursor=..")]`.
+fn json(body: Vec<u8>, links: &[(&str, String)]) -> HttpResponse {
+    let mut response = HttpResponse::Ok();
+    response.insert_header((CONTENT_TYPE, "application/json"));
+    if !links.is_empty() {
+        let links: Vec<String> = links
+            .iter()
+            .map(|(rel, target)| format!("<{target}>; rel=\"{rel}\""))
+            .collect();
+        response.insert_header((LINK, links.join(", ")));
+    }
+    response.body(body)
+}
