@@ -78,6 +78,10 @@ pub struct Args {
     #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = crate::units::duration)]
     pub timeout: std::time::Duration,
 
+    /// Ends when standard input ends, as it does when the program that started this one is gone.
+    #[arg(long, conflicts_with = "detach")]
+    pub exit_with_parent: bool,
+
     /// This is the process that `--detach` left running.
     #[arg(long, hide = true)]
     pub(super) detached: bool,

@@ -14,6 +14,7 @@ mod detach;
 mod ports;
 mod screen;
 mod service;
+mod signals;
 pub(crate) mod stack_file;
 pub(crate) mod state;
 mod supervisor;

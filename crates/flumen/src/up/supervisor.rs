@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use devstack::{Kafka, Postgres};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -13,6 +12,7 @@ use super::backing::{self, Running};
 use super::config::{self, Plan};
 use super::ports::Ports;
 use super::service::Service;
+use super::signals::Signals;
 use super::stack_file::{self, StackFile, Supervisor};
 use super::state::State;
 use super::{Args, Console, screen};
@@ -61,7 +61,7 @@ pub(super) async fn run(args: Args, console: Console) -> anyhow::Result<()> {
         // Out of the terminal's session, so that closing the terminal does not end it.
         nix::unistd::setsid().context("leave the terminal")?;
     }
-    let mut signals = Signals::listen()?;
+    let mut signals = Signals::listen(args.exit_with_parent)?;
     let state = State::at(&args.state)?;
     state.create()?;
     let Some(_lock) = state.lock()? else {
@@ -83,7 +83,7 @@ pub(super) async fn run(args: Args, console: Console) -> anyhow::Result<()> {
                 "not everything was ready within {} s (--timeout)", args.timeout.as_secs()
             )))
         }
-        () = signals.any() => Err(Exit::error(130, "interrupted before everything was ready")),
+        () = signals.first() => Err(Exit::error(130, "interrupted before everything was ready")),
     };
     let outcome = match started {
         Ok(stack) => {
@@ -106,32 +106,9 @@ pub(super) async fn run(args: Args, console: Console) -> anyhow::Result<()> {
     tokio::select! {
         () = stop => console.say("everything has ended"),
         // Dropping a part kills it.
-        () = signals.any() => console.say("killing what is left"),
+        () = signals.again() => console.say("killing what is left"),
     }
     outcome
-}
-
-/// Ctrl-C, SIGTERM and the closing of the terminal.
-struct Signals([Signal; 3]);
-
-impl Signals {
-    fn listen() -> anyhow::Result<Self> {
-        let listen = |kind| signal(kind).context("listen for signals");
-        Ok(Self([
-            listen(SignalKind::interrupt())?,
-            listen(SignalKind::terminate())?,
-            listen(SignalKind::hangup())?,
-        ]))
-    }
-
-    async fn any(&mut self) {
-        let Self([interrupt, terminate, hangup]) = self;
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-            _ = hangup.recv() => {}
-        }
-    }
 }
 
 /// What was started, in order.
@@ -241,7 +218,7 @@ async fn keep(parts: &mut Parts, stack: &Stack, signals: &mut Signals, console: 
         }
     }
     tokio::select! {
-        () = signals.any() => {}
+        () = signals.first() => {}
         () = keep_backing(parts.backing.as_mut(), stack, console) => {}
     }
     console.say("ending: ingest-api, then the writers and query-api, then Kafka and PostgreSQL");
@@ -254,7 +231,7 @@ async fn keep(parts: &mut Parts, stack: &Stack, signals: &mut Signals, console: 
     tokio::select! {
         () = stop => {}
         // The tasks are aborted, and with them go the processes.
-        () = signals.any() => console.say("killing the services"),
+        () = signals.again() => console.say("killing the services"),
     }
 }
 
