@@ -3,17 +3,17 @@ import type { WireEvent } from '../api/wire';
 import { type Json, printJson, valueAt } from './json';
 
 export const KNOWN_COLUMNS: readonly { id: string; title: string; width: string }[] = [
-  { id: 'type', title: 'Type', width: 'minmax(120px, 190px)' },
-  { id: 'source', title: 'Source', width: 'minmax(96px, 140px)' },
-  { id: 'subject', title: 'Subject', width: 'minmax(96px, 168px)' },
-  { id: 'id', title: 'Id', width: 'minmax(120px, 200px)' },
+  { id: 'type', title: 'Type', width: '168px' },
+  { id: 'source', title: 'Source', width: '120px' },
+  { id: 'subject', title: 'Subject', width: '136px' },
+  { id: 'id', title: 'Id', width: '184px' },
   { id: 'uid', title: 'Uid', width: '280px' },
   { id: 'recordedtime', title: 'Received', width: '208px' },
   { id: 'kafkapartition', title: 'Partition', width: '80px' },
   { id: 'kafkaoffset', title: 'Offset', width: '104px' },
 ];
 
-const OTHER_WIDTH = 'minmax(96px, 200px)';
+const OTHER_WIDTH = '160px';
 
 export function titleOf(column: string): string {
   return KNOWN_COLUMNS.find((c) => c.id === column)?.title ?? column;

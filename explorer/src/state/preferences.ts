@@ -7,6 +7,8 @@ export const theme = kept<Theme>('theme', 'system', ['system', 'light', 'dark'])
 /** Times in UTC rather than in the zone of the browser. */
 export const zone = kept<'local' | 'utc'>('zone', 'local', ['local', 'utc']);
 export const sidebar = kept<'open' | 'closed'>('sidebar', 'open', ['open', 'closed']);
+// Where it would cover the events, it waits until it is asked for.
+if (matchMedia('(max-width: 860px)').matches) sidebar.value = 'closed';
 
 /** What is painted: follows the system unless told otherwise. */
 export const systemDark = signal(matchMedia('(prefers-color-scheme: dark)').matches);

@@ -1,9 +1,9 @@
 /** Counts over time and the values of sources and types, with their colours. */
 import { computed, signal } from '@preact/signals';
 import type { Client } from '../api/client';
-import { routes } from '../api/routes';
+import { type Bucket, routes } from '../api/routes';
 import type { FacetValues, Stats } from '../api/wire';
-import { chooseBucket } from '../lib/buckets';
+import { chooseBucket, MOST_BARS } from '../lib/buckets';
 import { COLOURS, Palette } from '../lib/palette';
 import { topSeries } from '../lib/stack';
 import type { Asked } from './query';
@@ -32,7 +32,12 @@ export function colourOf(by: 'type' | 'source', key: string): number | null {
 }
 
 export function loadStats(client: Client, { query, from, to }: Asked, by: 'type' | 'source'): void {
-  void stats.load(async (signal) => (await client.get<Stats>(routes.stats(query, chooseBucket(from, to), by), signal)).body);
+  void stats.load(async (signal) => (await client.get<Stats>(routes.stats(query, bucketFor(from, to), by), signal)).body);
+}
+
+/** As fine as this screen can show. */
+export function bucketFor(from: number, to: number): Bucket {
+  return chooseBucket(from, to, innerWidth < 700 ? MOST_BARS.narrow : MOST_BARS.wide);
 }
 
 export function loadFacets(client: Client, { query }: Asked): void {

@@ -70,7 +70,7 @@ function FacetRow({ field, value, most, included, exact, any }: { field: 'type' 
         {view.value.by === field && <span class={`dot c${colour ?? 'x'}`} aria-hidden="true" />}
         <span class="facet-value"><Text value={value.value} /></span>
         <span class="facet-count">{short(value.count)}</span>
-        <span class="facet-bar" style={{ width: `${Math.max(1, (value.count / most) * 100)}%` }} aria-hidden="true" />
+        <span class={`facet-bar ${view.value.by === field ? `c${colour ?? 'x'}` : ''}`} style={{ width: `${Math.max(1, (value.count / most) * 100)}%` }} aria-hidden="true" />
       </button>
     </li>
   );

@@ -19,15 +19,15 @@ export function SignIn() {
         <div class="door-brand"><Logo /><span>Flumen</span></div>
         <h1 class="door-title">Look into your events</h1>
         <p class="door-lead">Sign in with a key that has the <code>read</code> scope.</p>
-        <label class="field">
-          <span class="field-label">Key</span>
+        <div class="field">
+          <label class="field-label" for="key">Key</label>
           <span class="field-row">
             <Icon name="key" />
-            <input ref={key} class="field-input mono" {...(shown ? { type: 'text' as const } : { type: 'password' as const })} autocomplete="off" autocapitalize="off" spellcheck={false} placeholder="fl_…" required
+            <input ref={key} id="key" class="field-input mono" {...(shown ? { type: 'text' as const } : { type: 'password' as const })} autocomplete="off" autocapitalize="off" spellcheck={false} placeholder="fl_…" required
               aria-invalid={failure?.status === 401 || failure?.status === 400} aria-describedby={failure ? 'door-failure' : undefined} autofocus />
             <button type="button" class="field-action" aria-pressed={shown} onClick={() => setShown(!shown)}>{shown ? 'Hide' : 'Show'}</button>
           </span>
-        </label>
+        </div>
         {failure && (
           <div class="door-failure" id="door-failure" role="alert">
             <Icon name="warning" />

@@ -12,6 +12,7 @@ import { now } from '../state/clock';
 import { asked } from '../state/query';
 import { results } from '../state/results';
 import { client } from '../state/session';
+import { bucketFor } from '../state/timeline';
 import { patchView, toggleColumn, view } from '../state/view';
 import { Icon } from './Icon';
 import { MenuList } from './MenuList';
@@ -85,7 +86,7 @@ function CopyAs({ close }: { close(this: void): void }) {
       { label: 'Link to this view', icon: 'link', run: () => void copy(location.href, 'Link') },
       { label: 'curl command', hint: live ? 'live' : 'first page', icon: 'code', run: () => void copy(curl, 'curl command') },
       { label: 'SQL query', hint: 'PostgreSQL', icon: 'table', run: () => void copy(sqlOf({ filters, from: query.from ?? '', to: query.to ?? '', order, limit: PAGE_SIZE }), 'SQL query') },
-      { label: 'curl of the counts', icon: 'pulse', run: () => void copy(curlOf(url(routes.stats(query, '1h', view.value.by))), 'curl command') },
+      { label: 'curl of the counts', icon: 'pulse', run: () => void copy(curlOf(url(routes.stats(query, bucketFor(asked.value.from, asked.value.to), view.value.by))), 'curl command') },
     ]} />
   );
 }

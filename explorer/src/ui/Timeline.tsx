@@ -1,7 +1,7 @@
 /** How many events there were when: stacked bars, drag or keys to zoom. */
 import type { Bucket } from '../api/routes';
 import { bucketMs } from '../lib/buckets';
-import { count } from '../lib/format';
+import { count, short } from '../lib/format';
 import { OTHER } from '../lib/stack';
 import { asked, countsAreWider } from '../state/query';
 import { client } from '../state/session';
@@ -68,7 +68,7 @@ function Legend() {
             <button type="button" class="legend-item" aria-pressed={!off} title={off ? 'Show in the timeline' : 'Hide from the timeline'} onClick={() => toggleSeries(s.key)}>
               <span class={`swatch c${s.key === OTHER ? 'x' : (s.colour ?? 'x')}`} aria-hidden="true" />
               <span class="legend-name">{s.key === OTHER ? 'other' : <Text value={s.key} />}</span>
-              <span class="legend-count">{count(s.total)}</span>
+              <span class="legend-count" title={count(s.total)}>{short(s.total)}</span>
             </button>
           </li>
         );

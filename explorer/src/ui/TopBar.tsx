@@ -42,7 +42,7 @@ function Freshness() {
   return (
     <span class={late ? 'fresh fresh-late' : 'fresh'} title={`Everything up to ${new Date(asOf.value).toISOString()} is shown`}>
       <span class="fresh-dot" aria-hidden="true" />
-      <span class="only-wide">Data up to </span>{ago(asOf.value, now.value)}
+      <span><span class="only-wide">Data up to </span>{ago(asOf.value, now.value)}</span>
     </span>
   );
 }
