@@ -1,0 +1,105 @@
+//! P2: every record once, through restarts, kills and replays.
+
+use super::*;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_event_is_stored_once_with_the_position_of_its_record() {
+    let world = World::new(3).await;
+    world.send(0..2_000).await;
+    let writer = world.writer(&[]);
+    world.send(2_000..4_000).await;
+    world.holds_exactly(4_000).await;
+    assert_eq!(world.settled().await, 4_000);
+    assert_eq!(
+        world
+            .number("SELECT count(*) FROM (SELECT DISTINCT kafka_partition, kafka_offset FROM events) AS positions")
+            .await,
+        4_000
+    );
+    let row = world
+        .sql
+        .query_one(
+            "SELECT source, type, id, data::text FROM events WHERE id = 'order-17'",
+            &[],
+        )
+        .await
+        .expect("stored");
+    assert_eq!(row.get::<_, &str>(0), "shop-3");
+    assert_eq!(row.get::<_, &str>(1), "order.created");
+    assert!(row.get::<_, &str>(3).contains(r#""number": 17"#));
+    assert_eq!(writer.metric("flumen_writer_rows_total").await, 4_000.0);
+    assert_eq!(writer.metric("flumen_writer_records_total").await, 4_000.0);
+    assert_eq!(writer.stop().await.expect("no fault"), Exit::Clean);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn restarts_leave_neither_a_gap_nor_a_double() {
+    let world = World::new(2).await;
+    for round in 0..4 {
+        let writer = world.writer(&[]);
+        world.send(round * 1_500..(round + 1) * 1_500).await;
+        // Stopped wherever it is by now.
+        assert_eq!(writer.stop().await.expect("no fault"), Exit::Clean);
+    }
+    let writer = world.writer(&[]);
+    world.holds_exactly(6_000).await;
+    writer.stop().await.expect("no fault");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kill_minus_nine_in_a_loop_under_load_leaves_neither_a_gap_nor_a_double() {
+    let world = World::new(2).await;
+    let mut sent = 0;
+    for _ in 0..4 {
+        let before = world.settled().await;
+        let mut writer = world.process(&[("batch.rows", "50")]);
+        // Killed in the middle of its work: it has stored something, and there is more to store.
+        while world.settled().await <= before {
+            world.send(sent..sent + 1_000).await;
+            sent += 1_000;
+        }
+        world.send(sent..sent + 3_000).await;
+        sent += 3_000;
+        writer.kill();
+    }
+    let writer = world.writer(&[]);
+    world
+        .holds_exactly(i64::try_from(sent).expect("small"))
+        .await;
+    assert_eq!(world.settled().await, i64::try_from(sent).expect("small"));
+    writer.stop().await.expect("no fault");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replay_of_the_whole_topic_stores_nothing_twice() {
+    let world = World::new(1).await;
+    world.send(0..1_200).await;
+    let writer = world.writer(&[]);
+    world.holds_exactly(1_200).await;
+    writer.stop().await.expect("no fault");
+    world
+        .sql
+        .execute("UPDATE checkpoints SET next_offset = 0", &[])
+        .await
+        .expect("reset");
+    let writer = world.writer(&[]);
+    eventually(PATIENCE, || async { world.settled().await == 1_200 }).await;
+    world.holds_exactly(1_200).await;
+    assert_eq!(
+        writer.metric("flumen_writer_duplicates_total").await,
+        1_200.0
+    );
+    assert_eq!(writer.metric("flumen_writer_rows_total").await, 0.0);
+    writer.stop().await.expect("no fault");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_group_begins_at_the_end_when_told_to() {
+    let world = World::new(1).await;
+    world.send(0..100).await;
+    let writer = world.writer(&[("assignment.start", "latest")]);
+    eventually(PATIENCE, || async { world.settled().await == 100 }).await;
+    world.send(100..150).await;
+    world.holds_exactly(50).await;
+    writer.stop().await.expect("no fault");
+}
