@@ -1,0 +1,15 @@
+//! query-api as its callers see it, over real sockets and a real PostgreSQL.
+//!
+//! Rows are put into the tables as the writer does it: rows, counts and checkpoint in one transaction.
+
+mod admin;
+mod event;
+mod feed;
+mod outage;
+mod pages;
+mod proxy;
+mod refusals;
+mod rights;
+mod seed;
+mod stats;
+mod support;
