@@ -159,10 +159,14 @@ impl World {
         }
     }
 
-    /// Sends the events with these numbers: `event(number)`.
+    /// Sends the events with these numbers, `event(number)`, to all partitions in turn.
     async fn send(&self, numbers: std::ops::Range<usize>) {
-        self.send_with(numbers, |number| RawRecord::of(&event(number)))
-            .await;
+        let partition =
+            |number: usize| i32::try_from(number % self.topic.partitions()).expect("few");
+        self.send_with(numbers, |number| {
+            RawRecord::of(&event(number)).at(partition(number))
+        })
+        .await;
     }
 
     /// One number from the database.
@@ -202,10 +206,6 @@ impl World {
     async fn settled(&self) -> i64 {
         self.number("SELECT coalesce(sum(next_offset), 0)::bigint FROM checkpoints")
             .await
-    }
-
-    fn pool(&self) -> store::Pool {
-        store::Pool::new(&store::Config::with_url(self.database.url())).expect("a pool")
     }
 }
 

@@ -24,8 +24,7 @@ async fn an_event_for_a_day_without_a_partition_is_stored_in_a_new_one() {
     world
         .sql
         .batch_execute(
-            "DO $$ DECLARE name text; BEGIN \
-             FOR name IN SELECT DISTINCT tableoid::regclass::text FROM events LOOP EXECUTE 'DROP TABLE ' || name; END LOOP; END $$",
+            "DO $$ BEGIN EXECUTE (SELECT 'DROP TABLE ' || string_agg(DISTINCT tableoid::regclass::text, ', ') FROM events); END $$",
         )
         .await
         .expect("dropped");
