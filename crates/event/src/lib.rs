@@ -37,6 +37,7 @@ mod uid;
 
 pub use event::{Data, Event};
 pub use extensions::{ExtensionValue, Extensions};
+pub use json::write_string as write_json_string;
 pub use media::is_json;
 pub use parse::{BodyError, Rejection, RejectionKind};
 pub use text::is_traceparent;

@@ -11,7 +11,8 @@ mod string;
 
 pub(crate) use pointer::{pointer_to, push_escaped};
 pub(crate) use scan::{Kind, Malformed, Scanner, Value, is_number};
-pub(crate) use string::{Text, unescape, write_string};
+pub use string::write_string;
+pub(crate) use string::{Text, unescape};
 
 /// What JSON may hold.
 #[derive(Clone, Copy, Debug)]
