@@ -2,31 +2,7 @@
 
 use std::time::Duration;
 
-/// Reads `250ms`, `5s`, `10m`, `2h` or `7d`; a bare number is seconds.
-///
-/// # Errors
-/// Says what a duration looks like.
-pub fn duration(text: &str) -> Result<Duration, String> {
-    let text = text.trim();
-    let split = text
-        .find(|c: char| !c.is_ascii_digit() && c != '.')
-        .unwrap_or(text.len());
-    let (number, unit) = text.split_at(split);
-    let seconds = match unit.trim() {
-        "ms" => 0.001,
-        "" | "s" => 1.0,
-        "m" | "min" => 60.0,
-        "h" => 3600.0,
-        "d" => 86_400.0,
-        _ => return Err(teach(text)),
-    };
-    let number: f64 = number.parse().map_err(|_| teach(text))?;
-    Duration::try_from_secs_f64(number * seconds).map_err(|_| teach(text))
-}
-
-fn teach(text: &str) -> String {
-    format!("`{text}` is not a duration; write 250ms, 5s, 10m, 2h or 7d")
-}
+pub use ::units::parse_duration as duration;
 
 /// How long to keep trying.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,25 +100,6 @@ pub fn per_second(events: u64, span: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn durations_have_units_people_write() {
-        assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
-        assert_eq!(duration("5s"), Ok(Duration::from_secs(5)));
-        assert_eq!(duration("1.5h"), Ok(Duration::from_secs(5400)));
-        assert_eq!(duration("7d"), Ok(Duration::from_secs(604_800)));
-        assert_eq!(duration("30"), Ok(Duration::from_secs(30)));
-        for wrong in [
-            "",
-            "s",
-            "5 parsecs",
-            "-5s",
-            "1e400s",
-            "99999999999999999999d",
-        ] {
-            assert!(duration(wrong).is_err(), "{wrong} was read as a duration");
-        }
-    }
 
     #[test]
     fn patience_may_be_endless() {

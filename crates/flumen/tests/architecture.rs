@@ -8,17 +8,18 @@ use serde_json::Value;
 /// Our crates and those of ours that each may use in what it ships.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("event", &[]),
-    ("service", &[]),
-    ("kafka", &[]),
-    ("store", &["event"]),
-    ("ingest-api", &["event", "kafka", "service"]),
-    ("writer", &["event", "kafka", "service", "store"]),
-    ("query-api", &["event", "service", "store"]),
+    ("units", &[]),
+    ("service", &["units"]),
+    ("kafka", &["units"]),
+    ("store", &["event", "units"]),
+    ("ingest-api", &["event", "kafka", "service", "units"]),
+    ("writer", &["event", "kafka", "service", "store", "units"]),
+    ("query-api", &["event", "service", "store", "units"]),
     // Its feature `testing` makes topics and databases, hence kafka and store.
     ("devstack", &["kafka", "store"]),
     (
         "flumen",
-        &["devstack", "event", "kafka", "service", "store"],
+        &["devstack", "event", "kafka", "service", "store", "units"],
     ),
 ];
 

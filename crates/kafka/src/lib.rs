@@ -24,7 +24,6 @@ mod metrics;
 mod producer;
 mod record;
 mod security;
-pub mod units;
 
 pub use admin::{Admin, TopicDescription, TopicDifference, TopicSpec};
 pub use availability::Availability;

@@ -6,7 +6,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use service::config::{
     Admin, ByteSize, ConfigError, KeysConfig, Layers, Listen, Loaded, RateLimits, Shutdown,
-    Telemetry, units,
+    Telemetry,
 };
 use store::read::Budgets;
 
@@ -63,6 +63,11 @@ pub struct Query {
     /// How often the checkpoints are looked at while anyone waits.
     #[serde(with = "units::duration")]
     pub poll_interval: Duration,
+    /// Memory for answers that were not sent yet.
+    pub max_answer_memory: ByteSize,
+    /// A client that takes nothing of a large answer for so long loses its connection.
+    #[serde(with = "units::duration")]
+    pub stalled_after: Duration,
 }
 
 /// `[page]`: pages of events.
@@ -179,6 +184,7 @@ impl Config {
         }
         let times = [
             ("query.poll_interval", self.query.poll_interval),
+            ("query.stalled_after", self.query.stalled_after),
             ("page.timeout", self.page.timeout),
             ("page.lookup_timeout", self.page.lookup_timeout),
             ("feed.timeout", self.feed.timeout),

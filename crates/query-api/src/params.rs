@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use event::Timestamp;
-use service::config::units;
 use service::http::url;
 use service::problem::{ErrorCode, Problem};
 use store::read::{Pattern, PatternSet};

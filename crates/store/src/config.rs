@@ -6,7 +6,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, Serializer};
 use tokio_postgres::config::SslMode as PgSslMode;
 
-use crate::{StoreError, tls, units};
+use crate::{StoreError, tls};
 
 /// How to reach PostgreSQL, and how the store behaves.
 #[derive(Debug, Clone, Deserialize, Serialize)]

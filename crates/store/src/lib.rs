@@ -30,7 +30,6 @@ pub mod read;
 pub mod recent_ids;
 pub mod roles;
 mod tls;
-mod units;
 pub mod write;
 
 pub use config::Config;

@@ -1,6 +1,6 @@
 //! The `[kafka.consumer]` section.
 
-use crate::{Error, units};
+use crate::Error;
 use rdkafka::ClientConfig;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! The `[kafka.producer]` section.
 
-use crate::{Error, units};
+use crate::Error;
 use rdkafka::ClientConfig;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;

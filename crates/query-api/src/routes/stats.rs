@@ -5,7 +5,6 @@ use std::time::Duration;
 use actix_web::{HttpRequest, HttpResponse, web};
 use event::Timestamp;
 use serde_json::{Map, Value, json};
-use service::config::units;
 use service::problem::{ErrorCode, Problem};
 use store::read::{GroupBy, Series, StatsQuery};
 

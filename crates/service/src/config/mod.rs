@@ -12,7 +12,6 @@ mod error;
 mod layer;
 mod redact;
 mod sections;
-pub mod units;
 
 pub use error::{ConfigError, KeyError};
 pub use redact::{MASK, is_secret_key, redact_text};

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::units;
 
 /// `[listen]`: the public listener.
 #[derive(Debug, Clone, Deserialize)]

@@ -1,4 +1,4 @@
-//! Durations (`"250ms"`, `"10s"`, `"400d"`) and sizes (`"8MiB"`) as people write them.
+//! Settings as people write them: durations (`"250ms"`, `"10s"`, `"400d"`) and sizes (`"8MiB"`) as people write them.
 //!
 //! A bare number is refused: nobody should have to guess whether it is seconds or milliseconds.
 
@@ -143,6 +143,31 @@ impl Serialize for ByteSize {
     }
 }
 
+/// `#[serde(with = "units::bytes")]` for a size that is kept as a `usize`.
+pub mod bytes {
+    use serde::de::Error as _;
+
+    use super::{ByteSize, Deserialize, Deserializer, Serialize, Serializer};
+
+    /// Reads `"8MiB"`.
+    ///
+    /// # Errors
+    /// When it is not a size, or larger than this machine can address.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+        let size = ByteSize::deserialize(deserializer)?;
+        usize::try_from(size.0)
+            .map_err(|_| D::Error::custom(format!("{size} is more than this machine can address")))
+    }
+
+    /// Writes `"8MiB"`.
+    ///
+    /// # Errors
+    /// When the serializer does.
+    pub fn serialize<S: Serializer>(bytes: &usize, serializer: S) -> Result<S::Ok, S::Error> {
+        ByteSize(*bytes as u64).serialize(serializer)
+    }
+}
+
 struct Amount<T> {
     what: &'static str,
     read: fn(&str) -> Result<T, String>,
@@ -160,7 +185,7 @@ impl<T> Visitor<'_> for Amount<T> {
     }
 }
 
-/// `#[serde(with = "service::config::units::duration")]` for a [`Duration`].
+/// `#[serde(with = "units::duration")]` for a [`Duration`].
 pub mod duration {
     use super::{Amount, Deserializer, Duration, Serializer, format_duration, parse_duration};
 
@@ -184,21 +209,23 @@ pub mod duration {
     }
 }
 
-/// `#[serde(default, with = "service::config::units::optional_duration")]` for an `Option<Duration>`.
+/// `#[serde(default, with = "units::optional_duration")]` for an `Option<Duration>`.
 pub mod optional_duration {
-    use super::{Deserialize, Deserializer, Duration, Serializer, format_duration};
+    use serde::de::Error as _;
 
-    #[derive(serde::Deserialize)]
-    struct Inner(#[serde(with = "super::duration")] Duration);
+    use super::{Deserialize, Deserializer, Duration, Serializer, format_duration, parse_duration};
 
-    /// Reads `"10s"` or nothing.
+    /// Reads `"10s"` or nothing; an empty text is nothing, so that an environment variable can unset it.
     ///
     /// # Errors
     /// When it is not a duration.
     pub fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Option<Duration>, D::Error> {
-        Ok(Option::<Inner>::deserialize(deserializer)?.map(|inner| inner.0))
+        match Option::<String>::deserialize(deserializer)?.as_deref() {
+            None | Some("") => Ok(None),
+            Some(text) => parse_duration(text).map(Some).map_err(D::Error::custom),
+        }
     }
 
     /// Writes `"10s"` or nothing.
@@ -212,6 +239,39 @@ pub mod optional_duration {
         match duration {
             Some(duration) => serializer.serialize_some(&format_duration(*duration)),
             None => serializer.serialize_none(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_and_sizes_need_their_unit_and_come_back_as_written() {
+        let seconds = |text| parse_duration(text).map(|d| d.as_secs_f64());
+        assert_eq!(seconds("250ms"), Ok(0.25));
+        assert_eq!(seconds("1m30s"), Ok(90.0));
+        assert_eq!(seconds("400d"), Ok(34_560_000.0));
+        for bad in [
+            "",
+            "10",
+            "s",
+            "-1s",
+            "1.5s",
+            "10 parsecs",
+            "99999999999999999w",
+        ] {
+            assert!(parse_duration(bad).is_err(), "{bad}");
+        }
+        for bad in ["", "8", "MiB", "8 XiB", "8MiB8", "99999999999999GiB"] {
+            assert!(parse_size(bad).is_err(), "{bad}");
+        }
+        for text in ["250ms", "10s", "5m", "12h", "400d", "0s", "90s"] {
+            assert_eq!(format_duration(parse_duration(text).expect("valid")), text);
+        }
+        for text in ["8MiB", "64kB", "1GiB", "1000000001B"] {
+            assert_eq!(ByteSize(parse_size(text).expect("valid")).to_string(), text);
         }
     }
 }
