@@ -6,7 +6,7 @@ use event::parse::Limits;
 use serde::Deserialize;
 use service::config::{
     Admin, ByteSize, ConfigError, KeysConfig, Layers, Listen, Loaded, RateLimits, Shutdown,
-    Telemetry, units,
+    Telemetry,
 };
 
 /// The commented reference of all settings.

@@ -1,0 +1,13 @@
+//! The service as its callers meet it, on a real Kafka; librdkafka's mock cluster stands in only where a fault must be made.
+
+mod bodies;
+mod events;
+mod harness;
+mod keys;
+mod modes;
+mod outage;
+mod pressure;
+mod promises;
+mod shutdown;
+mod slow;
+mod surface;
