@@ -259,9 +259,8 @@ impl Sink {
         if stage {
             staged::write(client, &statements, batch, &known, &mut outcome).await?;
         } else {
-            let rows = batch
-                .rows
-                .slices(0..batch.rows.len(), |row| !is(&known, row));
+            let all = 0..batch.rows.len();
+            let rows = batch.rows.slices(all.filter(|row| !is(&known, *row)));
             let not_stored = (0..batch.rows.len())
                 .filter(|row| is(&known, *row))
                 .map(|row| batch.rows.meta[row].count);

@@ -233,14 +233,9 @@ impl EventRows {
         }
     }
 
-    /// The encoded rows that are kept, in order.
-    pub(crate) fn slices(
-        &self,
-        rows: std::ops::Range<usize>,
-        keep: impl Fn(usize) -> bool,
-    ) -> Vec<Slice> {
-        self.buffer
-            .slices(rows.filter(|row| keep(*row)).map(|row| self.meta[row].span))
+    /// The encoded rows of these numbers, in order.
+    pub(crate) fn slices(&self, rows: impl Iterator<Item = usize>) -> Vec<Slice> {
+        self.buffer.slices(rows.map(|row| self.meta[row].span))
     }
 }
 
