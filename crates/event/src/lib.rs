@@ -38,7 +38,7 @@ mod uid;
 pub use event::{Data, Event};
 pub use extensions::{ExtensionValue, Extensions};
 pub use json::write_string as write_json_string;
-pub use media::is_json;
+pub use media::{is_json, is_text};
 pub use parse::{BodyError, Rejection, RejectionKind};
 pub use text::is_traceparent;
 pub use timestamp::{Timestamp, TimestampError};

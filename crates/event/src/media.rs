@@ -17,6 +17,24 @@ pub fn is_json(content_type: Option<&str>) -> bool {
         || (essence.contains('/') && ends_with_ignore_case(essence, "+json"))
 }
 
+/// Whether data of this content type is text, to be shown as a JSON string where it is UTF-8: `text/*` and XML.
+#[must_use]
+pub fn is_text(content_type: &str) -> bool {
+    if charset(content_type).is_some_and(|charset| {
+        !["utf-8", "us-ascii"]
+            .iter()
+            .any(|text| charset.eq_ignore_ascii_case(text))
+    }) {
+        return false;
+    }
+    let essence = essence(content_type);
+    essence
+        .get(..5)
+        .is_some_and(|kind| kind.eq_ignore_ascii_case("text/"))
+        || essence.eq_ignore_ascii_case("application/xml")
+        || ends_with_ignore_case(essence, "+xml")
+}
+
 /// The media type without its parameters.
 pub(crate) fn essence(content_type: &str) -> &str {
     content_type
@@ -43,6 +61,27 @@ fn ends_with_ignore_case(text: &str, suffix: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn text_is_recognised_unless_its_charset_is_another() {
+        for text in [
+            "text/plain",
+            "Text/CSV; charset=UTF-8",
+            "application/xml",
+            "image/svg+xml",
+        ] {
+            assert!(is_text(text), "{text}");
+        }
+        for other in [
+            "",
+            "tex",
+            "application/octet-stream",
+            "text/plain; charset=latin1",
+            "image/png",
+        ] {
+            assert!(!is_text(other), "{other}");
+        }
+    }
 
     #[test]
     fn json_is_recognised_whatever_its_spelling() {

@@ -28,10 +28,11 @@ pub(super) struct Key {
     pub(super) uid: Uid,
 }
 
-/// Events as JSON objects in one buffer.
+/// Events as JSON objects in one buffer, with commas between them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Events {
     buffer: Vec<u8>,
+    /// Where each ends, before the comma.
     ends: Vec<usize>,
     is_reversed: bool,
 }
@@ -61,9 +62,20 @@ impl Events {
             } else {
                 index
             };
-            let start = index.checked_sub(1).map_or(0, |before| self.ends[before]);
+            let start = index
+                .checked_sub(1)
+                .map_or(0, |before| self.ends[before] + 1);
             &self.buffer[start..self.ends[index]]
         })
+    }
+
+    /// The objects in order with commas between them, as they stand in a JSON array.
+    pub fn into_members(self) -> Vec<u8> {
+        if self.is_reversed {
+            self.iter().collect::<Vec<_>>().join(&b',')
+        } else {
+            self.buffer
+        }
     }
 
     /// Turns the order round.
@@ -84,6 +96,9 @@ impl Events {
         let time = time(needed(0)?)?;
         let uid = Uid::from_bytes(fixed(needed(1)?)?);
         let out = &mut self.buffer;
+        if !self.ends.is_empty() {
+            out.push(b',');
+        }
         out.extend_from_slice(br#"{"specversion":"1.0","uid":""#);
         display(out, uid);
         out.extend_from_slice(br#"","id":"#);
@@ -123,9 +138,15 @@ impl Events {
             out.extend_from_slice(br#","data":"#);
             out.extend_from_slice(data);
         } else if let Some(bytes) = column(14)? {
-            out.extend_from_slice(br#","data_base64":""#);
-            base64(out, bytes);
-            out.push(b'"');
+            // Text comes back as the text that was sent; anything else as its bytes.
+            if is_text(column(9)?, bytes) {
+                out.extend_from_slice(br#","data":"#);
+                string(out, bytes);
+            } else {
+                out.extend_from_slice(br#","data_base64":""#);
+                base64(out, bytes);
+                out.push(b'"');
+            }
         }
         out.push(b'}');
         self.ends.push(self.buffer.len());
@@ -164,6 +185,13 @@ fn time(raw: &[u8]) -> Result<Timestamp, StoreError> {
 /// The text of a `jsonb` value.
 fn jsonb(raw: &[u8]) -> Option<&[u8]> {
     raw.strip_prefix(&[1])
+}
+
+fn is_text(content_type: Option<&[u8]>, data: &[u8]) -> bool {
+    content_type
+        .and_then(|content_type| std::str::from_utf8(content_type).ok())
+        .is_some_and(event::is_text)
+        && std::str::from_utf8(data).is_ok()
 }
 
 /// What stands between the braces of a JSON object; `None` when that is nothing.
@@ -254,11 +282,13 @@ mod tests {
     #[test]
     fn reversed_events_come_last_first() {
         let mut events = Events {
-            buffer: b"aabbb".to_vec(),
-            ends: vec![2, 5],
+            buffer: b"aa,bbb".to_vec(),
+            ends: vec![2, 6],
             is_reversed: false,
         };
+        assert_eq!(events.clone().into_members(), b"aa,bbb");
         events.reverse();
+        assert_eq!(events.clone().into_members(), b"bbb,aa");
         assert_eq!(events.iter().collect::<Vec<_>>(), [&b"bbb"[..], b"aa"]);
     }
 }
