@@ -95,6 +95,14 @@ impl PatternSet {
         self.patterns.is_empty()
     }
 
+    /// Says whether a value is meant.
+    pub fn contains(&self, value: &str) -> bool {
+        self.patterns.iter().any(|pattern| match pattern {
+            Pattern::Exact(text) => text == value,
+            Pattern::Prefix(prefix) => value.starts_with(prefix.as_str()),
+        })
+    }
+
     /// The single values.
     pub(super) fn exact(&self) -> impl Iterator<Item = &str> {
         self.patterns.iter().filter_map(|pattern| match pattern {

@@ -5,7 +5,7 @@
 //!
 //! | call | cost |
 //! |---|---|
-//! | [`Reader::page`] | one index range for each source asked for, whatever the position |
+//! | [`Reader::page`] | one index range for each source that is meant, whatever the position; of all events when they are too many |
 //! | [`Reader::event`] | one probe of one partition, since a uid holds its time |
 //! | [`Reader::feed`] | one index range for each Kafka partition, bounded also when nothing matches |
 //! | [`Reader::stats`] | the minutes asked for, of `event_counts` |
@@ -16,6 +16,7 @@ mod lookup;
 mod page;
 mod row;
 mod session;
+mod sources;
 mod sql;
 mod stats;
 
@@ -25,8 +26,10 @@ pub use page::{Order, Page, PageQuery, Position, Side};
 pub use row::Events;
 pub use stats::{GroupBy, Series, Stats, StatsQuery};
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use sources::KnownSources;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::{Config, ErrorKind, Pool, StoreError};
@@ -91,6 +94,7 @@ pub struct Reader {
     /// To reach the server a second time, for a cancel request.
     tls: MakeRustlsConnect,
     budgets: Budgets,
+    sources: Arc<KnownSources>,
 }
 
 impl std::fmt::Debug for Reader {
@@ -112,6 +116,7 @@ impl Reader {
             pool,
             tls: config.target()?.tls,
             budgets,
+            sources: Arc::default(),
         })
     }
 

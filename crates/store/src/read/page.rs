@@ -14,8 +14,8 @@ use super::row::{Events, Key};
 use super::sql::Statement;
 use super::{ReadError, Reader};
 
-/// Up to so many sources are read each by its own index range and merged; more are filtered out of all events.
-const MAX_MERGED_SOURCES: usize = 32;
+/// Up to so many sources are read each by its own index range and merged; of more, one is likely to be near in the order of all events.
+const MAX_MERGED_SOURCES: usize = 64;
 
 /// The order of a listing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -87,7 +87,12 @@ impl Reader {
             return Ok(Page::default());
         }
         let lease = self.lease(self.budgets.page).await?;
-        let rows = lease.rows(DOING, statement(query)).await?;
+        let wanted = &query.filter.sources;
+        let merged = self
+            .sources
+            .resolve(&lease, wanted, MAX_MERGED_SOURCES)
+            .await?;
+        let rows = lease.rows(DOING, statement(query, merged)).await?;
         let collect = async {
             let mut rows = pin!(rows);
             let mut found = Found::default();
@@ -161,31 +166,36 @@ impl Found {
     }
 }
 
-fn statement(query: &PageQuery) -> Statement {
+/// `merged` names the sources when each is to be read by its own index range.
+fn statement(query: &PageQuery, merged: Option<Vec<String>>) -> Statement {
     // One row too many tells whether there is more.
     let limit = i64::try_from(query.limit)
         .unwrap_or(i64::MAX)
         .saturating_add(1);
-    let exact: Vec<String> = query.filter.sources.exact().map(str::to_owned).collect();
-    let is_merged = (2..=MAX_MERGED_SOURCES).contains(&exact.len())
-        && query.filter.sources.prefixes().next().is_none();
     let mut sql = Statement::new("SELECT ");
     sql.push_columns();
-    if is_merged {
-        sql.push(" FROM unnest(")
-            .bind(exact, Type::TEXT_ARRAY)
-            .push(") AS wanted(name) CROSS JOIN LATERAL (SELECT ");
-        sql.push_columns()
-            .push(" FROM events WHERE source = wanted.name");
-        conditions(&mut sql, query);
-        sql.push(order_by(query))
-            .push(" LIMIT ")
-            .bind(limit, Type::INT8)
-            .push(") AS e");
-    } else {
-        sql.push(" FROM events WHERE true")
-            .push_patterns("source", &query.filter.sources);
-        conditions(&mut sql, query);
+    match merged {
+        Some(names) if names.len() != 1 => {
+            sql.push(" FROM unnest(").bind(names, Type::TEXT_ARRAY);
+            sql.push(") AS wanted(name) CROSS JOIN LATERAL (SELECT ")
+                .push_columns();
+            sql.push(" FROM events WHERE source = wanted.name");
+            conditions(&mut sql, query);
+            sql.push(order_by(query))
+                .push(" LIMIT ")
+                .bind(limit, Type::INT8)
+                .push(") AS e");
+        }
+        Some(names) => {
+            sql.push(" FROM events WHERE source = ")
+                .bind(names.concat(), Type::TEXT);
+            conditions(&mut sql, query);
+        }
+        None => {
+            sql.push(" FROM events WHERE true")
+                .push_patterns("source", &query.filter.sources);
+            conditions(&mut sql, query);
+        }
     }
     sql.push(order_by(query))
         .push(" LIMIT ")

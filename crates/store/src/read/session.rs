@@ -48,22 +48,30 @@ impl Lease {
         doing: &'static str,
         statement: Statement,
     ) -> Result<RowStream, ReadError> {
+        self.rows_in(doing, self.budget, statement).await
+    }
+
+    /// Runs a statement within a budget of its own.
+    pub(super) async fn rows_in(
+        &self,
+        doing: &'static str,
+        budget: Duration,
+        statement: Statement,
+    ) -> Result<RowStream, ReadError> {
         let client = self
             .object
             .as_ref()
             .expect("only finish() takes it, and consumes self");
         // Both go out at once, so setting the budget costs no round trip.
-        let set = format!("SET statement_timeout = {}", self.budget.as_millis().max(1));
+        let set = format!("SET statement_timeout = {}", budget.as_millis().max(1));
         let asked = try_join(
             client.batch_execute(&set),
             client.query_typed_raw(&statement.sql, statement.params),
         );
-        match tokio::time::timeout(self.budget + GRACE, asked).await {
+        match tokio::time::timeout(budget + GRACE, asked).await {
             Ok(Ok(((), rows))) => Ok(rows),
             Ok(Err(error)) => Err(self.error(doing, &error)),
-            Err(_) => Err(ReadError::Timeout {
-                budget: self.budget,
-            }),
+            Err(_) => Err(ReadError::Timeout { budget }),
         }
     }
 
