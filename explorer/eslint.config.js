@@ -9,7 +9,7 @@ export default ts.config(
     languageOptions: { parserOptions: { projectService: { allowDefaultProject: ['eslint.config.js'] }, tsconfigRootDir: import.meta.dirname } },
     rules: {
       'no-console': 'error',
-      eqeqeq: 'error',
+      eqeqeq: ['error', 'always', { null: 'ignore' }],
       // Event content is text, always. These are the doors through which it could become more.
       'no-restricted-syntax': [
         'error',
@@ -18,9 +18,12 @@ export default ts.config(
       ],
       'no-restricted-globals': ['error', 'eval', 'Function'],
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
+      // Reading a signal subscribes to it, so `void signal.value` has a meaning here.
+      '@typescript-eslint/no-meaningless-void-operator': 'off',
+      '@typescript-eslint/no-invalid-void-type': ['error', { allowAsThisParameter: true }],
       '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
       '@typescript-eslint/no-misused-promises': ['error', { checksVoidReturn: { attributes: false } }],
     },
   },
-  { files: ['scripts/**', 'eslint.config.js'], ...ts.configs.disableTypeChecked, languageOptions: { globals: { process: 'readonly', console: 'readonly' }, parserOptions: { projectService: false, program: null, project: false } }, rules: { ...ts.configs.disableTypeChecked.rules, 'no-console': 'off' } },
+  { files: ['scripts/**', 'eslint.config.js'], ...ts.configs.disableTypeChecked, languageOptions: { globals: { process: 'readonly', console: 'readonly', URL: 'readonly' }, parserOptions: { projectService: false, program: null, project: false } }, rules: { ...ts.configs.disableTypeChecked.rules, 'no-console': 'off' } },
 );

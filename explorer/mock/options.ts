@@ -10,7 +10,7 @@ export interface MockOptions {
   exportBytesPerSecond: number;
 }
 
-export const DEFAULTS: MockOptions = { now: 0, events: 200_000, ratePerSecond: 6, latencyMs: 0, exportBytesPerSecond: 0 };
+export const DEFAULTS: MockOptions = { now: 0, events: 200_000, ratePerSecond: 2, latencyMs: 0, exportBytesPerSecond: 0 };
 
 /** `MOCK_EVENTS`, `MOCK_RATE`, `MOCK_LATENCY_MS`, `MOCK_EXPORT_RATE`. */
 export function optionsFromEnvironment(): Partial<MockOptions> {

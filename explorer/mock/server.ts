@@ -28,7 +28,7 @@ export interface Mock {
   requests: string[];
   /** Ends every open tail, as a restart of the server would. */
   dropTails(): void;
-  middleware(request: IncomingMessage, response: ServerResponse, next: () => void): void;
+  middleware: (request: IncomingMessage, response: ServerResponse, next: () => void) => void;
 }
 
 export function createMock(options: Partial<MockOptions> = {}): Mock {
@@ -71,7 +71,10 @@ export function createMock(options: Partial<MockOptions> = {}): Mock {
     }
     store.advance(Date.now());
     const path = url.pathname.slice('/v1'.length);
-    if (path === '/whoami') return json(response, JSON.stringify({ name: key.name, scopes: key.scopes, sources: key.sources }));
+    if (path === '/whoami') {
+      json(response, JSON.stringify({ name: key.name, scopes: key.scopes, sources: key.sources }));
+      return;
+    }
     if (refused(path, key, response)) return;
     const params = url.searchParams;
     refuseUnknown(params);

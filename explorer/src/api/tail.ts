@@ -29,7 +29,8 @@ const SILENCE_MS = 60_000;
 export async function followTail(client: Client, path: (after: string | null) => string, after: string | null, handlers: TailHandlers, signal: AbortSignal): Promise<void> {
   let lastId = after;
   let attempts = 0;
-  while (!signal.aborted) {
+  const gone = (): boolean => signal.aborted;
+  while (!gone()) {
     const parser = new SseParser();
     let failure: Failure;
     try {
@@ -45,7 +46,7 @@ export async function followTail(client: Client, path: (after: string | null) =>
       });
       failure = new Failure({ status: 0, title: 'The live connection was closed', detail: 'It resumes where it stopped.' });
     } catch (error) {
-      if (signal.aborted) return;
+      if (gone()) return;
       failure = failureOfThrown(error);
       if (FINAL.has(failure.status)) {
         handlers.failed(failure);

@@ -23,7 +23,7 @@ export function parseJson(text: string): Json {
   if (!DELICATE.test(text)) return JSON.parse(text) as Json;
   const exact: Reviver = (_key, value, context) =>
     typeof value === 'number' && context?.source !== undefined && String(value) !== context.source ? new BigNumber(context.source) : value;
-  return JSON.parse(text, exact as (key: string, value: unknown) => unknown) as Json;
+  return JSON.parse(text, exact) as Json;
 }
 
 /** Prints as `JSON.stringify` would, with exact numbers. */

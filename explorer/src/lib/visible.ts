@@ -5,7 +5,7 @@
 
 /* C0/C1 controls, soft hyphen, zero-width and bidi controls, line separators, invisible operators, BOM, interlinear marks, lone surrogates, tags. */
 const HIDDEN =
-  // eslint-disable-next-line no-control-regex -- controls are what is looked for
+  // eslint-disable-next-line no-control-regex, no-misleading-character-class -- controls and joiners are what is looked for
   /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]|\udb40[\udc00-\udc7f]/g;
 
 const NAMES: Record<string, string> = {

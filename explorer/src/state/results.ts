@@ -64,8 +64,8 @@ export function ensureRows(start: number, end: number): void {
 async function read(pages: Pages<WireEvent>, run: AbortController): Promise<void> {
   if (!source) return;
   const { client, query, order } = source;
-  let searchedTo: string | null = null;
   try {
+    let searchedTo: string | null;
     for (let tries = 1; ; tries += 1) {
       const { body } = await client.get<EventsPage>(routes.events(query, { order, cursor: pages.next }), run.signal);
       if (run.signal.aborted) return;

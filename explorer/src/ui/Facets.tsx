@@ -11,7 +11,6 @@ import { asked } from '../state/query';
 import { sidebar } from '../state/preferences';
 import { client } from '../state/session';
 import { flipFilter, view } from '../state/view';
-import { FailureView } from './FailureView';
 import { Icon } from './Icon';
 import { Text } from './Text';
 
@@ -42,7 +41,7 @@ function Facet({ field, title }: { field: 'type' | 'source'; title: string }) {
   return (
     <section class="facet" aria-busy={loading}>
       <h3 class="facet-title">{title}<span class="facet-number">{data ? count(values.length) : ''}</span></h3>
-      {failure && <FailureView compact failure={failure} retry={() => client.value && loadFacets(client.value, asked.value)} />}
+      {failure && <p class="facet-none">Not loaded: {failure.title} <button type="button" class="link-button" onClick={() => client.value && loadFacets(client.value, asked.value)}>Try again</button></p>}
       {values.length > FEW && (
         <input class="input facet-search" type="search" aria-label={`Search ${title.toLowerCase()}s`} placeholder={`Search ${count(values.length)} ${title.toLowerCase()}s`} value={search} onInput={(event) => setSearch(event.currentTarget.value)} />
       )}

@@ -43,11 +43,12 @@ export function FailureView({ failure, retry, compact = false }: { failure: Fail
 /** Seconds until it is tried again by itself, or null when that would not help. */
 function useCountdown(failure: Failure, retry: () => void): number | null {
   const [due] = useDue(failure);
-  const left = due === null ? null : Math.max(0, Math.ceil((due - now.value) / 1000));
+  // Read for the sake of the tick; what counts is the time itself, which may be most of a second ahead.
+  void now.value;
+  const left = due === null ? null : Math.max(0, Math.ceil((due - Date.now()) / 1000));
   useEffect(() => {
     if (left === 0) retry();
-    // Only the moment when it reaches zero counts.
-    // eslint-disable-next-line -- retry is a new function on each render
+    // Only the moment when it reaches zero counts; `retry` is a new function on each render.
   }, [left === 0]);
   return left;
 }

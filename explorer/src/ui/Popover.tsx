@@ -31,7 +31,8 @@ export function Popover(props: PopoverProps) {
 
   useEffect(() => {
     if (!open) return;
-    panel.current?.querySelector<HTMLElement>('[data-autofocus], [role=menuitem], [role=menuitemradio], button, input')?.focus({ preventScroll: true });
+    const first = panel.current?.querySelector<HTMLElement>('[data-autofocus], [aria-checked=true]') ?? panel.current?.querySelector<HTMLElement>('button, input');
+    first?.focus({ preventScroll: true });
     const outside = (event: Event): void => {
       if (event.target instanceof Node && !root.current?.contains(event.target)) setOpen(false);
     };

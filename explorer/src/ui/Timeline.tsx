@@ -1,5 +1,4 @@
 /** How many events there were when: stacked bars, drag or keys to zoom. */
-import type { Bucket } from '../api/routes';
 import { bucketMs } from '../lib/buckets';
 import { count, short } from '../lib/format';
 import { OTHER } from '../lib/stack';
@@ -14,18 +13,18 @@ import { Text } from './Text';
 import { TimelinePlot } from './TimelinePlot';
 import { withKey } from './with-key';
 
-const BUCKET_NAMES: Record<Bucket, string> = { '1m': 'minute', '5m': '5 minutes', '15m': '15 minutes', '1h': 'hour', '6h': '6 hours', '1d': 'day' };
+const BUCKET_NAMES: Partial<Record<string, string>> = { '1m': 'minute', '5m': '5 minutes', '15m': '15 minutes', '1h': 'hour', '6h': '6 hours', '1d': 'day' };
 
 export function Timeline() {
   const { data, loading, failure } = stats.state.value;
   const { by } = view.value;
-  const bucket = data ? (BUCKET_NAMES[data.bucket as Bucket] ?? data.bucket) : '';
+  const bucket = data ? (BUCKET_NAMES[data.bucket] ?? data.bucket) : '';
   return (
     <section class="timeline card" aria-label="Events over time" aria-busy={loading}>
       <div class="timeline-head">
         <p class="timeline-total"><strong>{data ? count(data.total) : '–'}</strong> <span class="muted">events{bucket ? <span class="only-wide"> · a bar is {article(bucket)}</span> : null}</span></p>
         {countsAreWider.value && (
-          <span class="notice" title="Counts are kept by source and type. Filters on subject and data apply to the table below, not to these bars."><Icon name="info" size={14} /> Without subject and data filters</span>
+          <span class="notice" title="Counts are kept by source and type. Filters on subject and data apply to the table below, not to these bars."><Icon name="info" size={14} /><span>Without subject and data filters</span></span>
         )}
         <span class="grow" />
         <div class="segmented" role="group" aria-label="Split by">

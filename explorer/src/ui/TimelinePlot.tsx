@@ -48,15 +48,18 @@ export function TimelinePlot({ data, bucket }: { data: Stats; bucket: number }) 
     });
     plot.current = made;
     return () => made.destroy();
-    // eslint-disable-next-line -- `shape` stands for all that is read here
+    // `shape` stands for all that is read here.
   }, [data, shape]);
 
-  const area = plot.current?.over;
-  const left = area?.offsetLeft ?? 0;
-  const width = area?.offsetWidth ?? 0;
-  const x = (clientX: number): number => Math.min(Math.max(0, clientX - (area?.getBoundingClientRect().left ?? 0)), width);
+  // The plot is made after a render and outlives it, so where it is has to be asked for each time.
+  const area = (): { left: number; width: number; page: number } => {
+    const over = plot.current?.over;
+    return { left: over?.offsetLeft ?? 0, width: over?.offsetWidth ?? 0, page: over?.getBoundingClientRect().left ?? 0 };
+  };
+  const { left } = area();
+  const x = (clientX: number): number => Math.min(Math.max(0, clientX - area().page), area().width);
   const timeAt = (px: number): number => (plot.current?.posToVal(px, 'x') ?? 0) * 1000;
-  const pxOf = (time: number): number => Math.min(Math.max(0, plot.current?.valToPos(time / 1000, 'x') ?? 0), width);
+  const pxOf = (time: number): number => Math.min(Math.max(0, plot.current?.valToPos(time / 1000, 'x') ?? 0), area().width);
   const indexAt = (px: number): number | null => {
     const i = Math.floor((timeAt(px) - (starts[0] ?? 0)) / bucket);
     return i >= 0 && i < starts.length ? i : null;

@@ -40,7 +40,7 @@ describe.runIf(process.env['SCREENSHOTS'])('screenshots', () => {
   let harness: Harness;
   beforeAll(async () => {
     mkdirSync(OUT, { recursive: true });
-    harness = await start({ ratePerSecond: 8 });
+    harness = await start({ ratePerSecond: 1 });
   });
   afterAll(() => harness.close());
 
