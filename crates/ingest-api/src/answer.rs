@@ -117,18 +117,11 @@ fn problem(
         .filter_map(tell)
         .all(|told| told.name == first.name);
     let (name, title, detail) = match status {
-        503 => {
-            let failed = verdicts
-                .iter()
-                .find(|verdict| matches!(verdict, Verdict::Failed(_)))
-                .and_then(tell);
-            let failed = failed.as_ref().unwrap_or(first);
-            (
-                failed.name,
-                "Temporarily unavailable",
-                "not every event could be stored; send all of them again a little later, nothing is stored twice",
-            )
-        }
+        503 => (
+            cause(verdicts).map_or(first.name, |told| told.name),
+            "Temporarily unavailable",
+            "not every event could be stored; send all of them again a little later, nothing is stored twice",
+        ),
         _ if is_one => (first.name, "Event rejected", first.detail),
         _ if is_same => (
             first.name,
@@ -155,6 +148,16 @@ fn problem(
     body.extend_from_slice(b",\"request_id\":");
     event::write_json_string(body, request_id);
     body.push(b',');
+}
+
+/// What stands in the way: what failed at once, rather than what was then not waited for.
+fn cause(verdicts: &[Verdict]) -> Option<Told<'_>> {
+    let failed = |is_cause: fn(&SendError) -> bool| {
+        let known =
+            |verdict: &&Verdict| matches!(verdict, Verdict::Failed(error) if is_cause(error));
+        verdicts.iter().find(known).and_then(tell)
+    };
+    failed(|error| *error != SendError::TimedOut).or_else(|| failed(|_| true))
 }
 
 fn tell(verdict: &Verdict) -> Option<Told<'_>> {

@@ -11,7 +11,7 @@
 //! at once where it is known at once. Sending everything again is safe, because the same event has the same uid.
 //!
 //! Memory has a bound in bytes at every stage (P6): a body takes its place in a budget before it is read
-//! ([`admission`]), what it unpacks to takes the rest ([`body`]), and the producer's queue has a limit of its own.
+//! (`admission`), what it unpacks to takes the rest (`body`, `encoding`), and the producer's queue has a limit of its own.
 //!
 //! Nothing here knows PostgreSQL (P8).
 

@@ -1,4 +1,4 @@
-//! The process: arguments, configuration, telemetry, application, exit code.
+//! The ingest-api process.
 
 use std::process::ExitCode;
 
@@ -7,66 +7,43 @@ use clap::Parser;
 use ingest_api::{Application, Config, DEFAULT_TOML};
 use service::admin::Reload;
 use service::cli::ServiceArgs;
-use service::config::{Layers, Loaded};
-use service::lifecycle::{self, Exit};
-use service::telemetry;
+use service::config::Layers;
+use service::{lifecycle, telemetry, tls};
 
-/// Counts librdkafka's memory too: it replaces `malloc` itself.
+/// Counts and bounds librdkafka's memory too: the feature in use replaces C's `malloc` as well.
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
+const NAME: &str = "ingest-api";
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
 /// Accepts events over HTTP and puts them into Kafka
 #[derive(Debug, Parser)]
-#[command(name = "ingest-api", version)]
+#[command(name = NAME, version)]
 struct Args {
     #[command(flatten)]
     service: ServiceArgs,
 }
 
 fn main() -> ExitCode {
-    service::tls::install_crypto_provider();
+    tls::install_crypto_provider();
     let args = Args::parse().service;
-    let layers = Layers::new("ingest-api", DEFAULT_TOML).with_args(&args);
-    let loaded = match Config::load(layers) {
+    let loaded = match Config::load(Layers::new(NAME, DEFAULT_TOML).with_args(&args)) {
         Ok(loaded) => loaded,
-        Err(error) => return fail(Exit::Misconfigured, &error.into()),
+        Err(error) => return service::cli::refuse(&error),
     };
     if args.check_config {
-        return show(&loaded);
+        return service::cli::show(&loaded.redacted);
     }
-    match run(loaded, args.exit_with_parent) {
-        Ok(exit) => exit.into(),
-        Err(error) => fail(Exit::Failed, &error),
-    }
-}
-
-/// Serves until the end.
-#[tokio::main(flavor = "current_thread")]
-async fn run(loaded: Loaded<Config>, with_parent: bool) -> anyhow::Result<Exit> {
-    let config = &loaded.config.telemetry;
-    let telemetry = telemetry::init(config, "ingest-api", env!("CARGO_PKG_VERSION"))
-        .context("start telemetry")?;
-    let reload = Reload::new();
-    let shutdown = lifecycle::watch(with_parent, reload.clone()).context("watch for signals")?;
-    let application = Application::build(loaded, reload, Some(telemetry.level()))
-        .await
-        .context("start")?;
-    let exit = application.run(shutdown).await.context("serve")?;
-    // Blocks while the last spans go out.
-    tokio::task::spawn_blocking(move || telemetry.shutdown())
-        .await
-        .context("end telemetry")?;
-    Ok(exit)
-}
-
-#[expect(clippy::print_stdout, reason = "the answer to --check-config")]
-fn show(loaded: &Loaded<Config>) -> ExitCode {
-    println!("{:#}", loaded.redacted);
-    ExitCode::SUCCESS
-}
-
-#[expect(clippy::print_stderr, reason = "telemetry may not run yet")]
-fn fail(exit: Exit, error: &anyhow::Error) -> ExitCode {
-    eprintln!("ingest-api: {error:#}");
-    exit.into()
+    service::cli::run(async move {
+        let telemetry = telemetry::init(&loaded.config.telemetry, NAME, VERSION)?;
+        let reload = Reload::new();
+        let shutdown = lifecycle::watch(args.exit_with_parent, reload.clone())?;
+        let app = Application::build(loaded, reload, Some(telemetry.level()))
+            .await
+            .context("start")?;
+        let exit = app.run(shutdown).await.context("serve")?;
+        telemetry.shutdown();
+        anyhow::Ok(exit)
+    })
 }

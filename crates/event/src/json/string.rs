@@ -20,8 +20,8 @@ const HIGHS: u64 = 0x8080_8080_8080_8080;
 fn plain_prefix(chunk: [u8; 8]) -> usize {
     let word = u64::from_le_bytes(chunk);
     let zero_in = |word: u64| word.wrapping_sub(ONES) & !word;
-    let quote = zero_in(word ^ ONES * b'"' as u64);
-    let backslash = zero_in(word ^ ONES * b'\\' as u64);
+    let quote = zero_in(word ^ (ONES * b'"' as u64));
+    let backslash = zero_in(word ^ (ONES * b'\\' as u64));
     let control = word.wrapping_sub(ONES * 0x20) & !word;
     // Borrows can only spoil bits above the first hit, and only the first is looked at.
     ((quote | backslash | control) & HIGHS).trailing_zeros() as usize / 8

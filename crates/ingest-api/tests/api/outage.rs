@@ -106,7 +106,7 @@ async fn case_18_a_full_queue_is_503_at_once_with_an_outcome_for_every_event() {
     let reply = api.plain(format!("[{}]", events.join(","))).await;
     assert_eq!(
         (reply.status, reply.kind()),
-        (503, "/problems/not-acknowledged"),
+        (503, "/problems/saturated"),
         "{:?}",
         reply.headers
     );

@@ -14,7 +14,6 @@ const MIB: f64 = 1024.0 * 1024.0;
 /// A service of its own that ends with its test.
 struct Process {
     child: Child,
-    port: u16,
     admin: u16,
 }
 
@@ -61,7 +60,7 @@ async fn case_17_a_thousand_bodies_of_a_mebibyte_are_taken_or_refused_and_memory
         .stderr(Stdio::null())
         .spawn()
         .expect("the service starts");
-    let process = Process { child, port, admin };
+    let process = Process { child, admin };
     eventually(PATIENCE, || async {
         reqwest::get(format!("http://127.0.0.1:{admin}/readyz"))
             .await
@@ -97,8 +96,8 @@ async fn case_17_a_thousand_bodies_of_a_mebibyte_are_taken_or_refused_and_memory
         .await
         .expect("the metric")
         / MIB;
-    // The budget, the producer's queue, and what the process is without either.
-    assert!(peak < 32.0 + 32.0 + 64.0, "{peak} MiB");
+    // The budget, the producer's queue, 64 KiB that each connection sent and nobody took yet, and the process itself.
+    let bound = 32.0 + 32.0 + 1000.0 / 16.0 + 40.0;
+    assert!(peak < bound, "{peak} MiB");
     assert_eq!(metric(&process, "ingest_in_flight_bytes").await, Some(0.0));
-    assert!(process.port == port);
 }
