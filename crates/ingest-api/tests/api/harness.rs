@@ -241,7 +241,7 @@ impl Api {
             .expect("a topic of its own")
             .name()
             .to_owned();
-        let records = tokio::task::spawn_blocking(move || read_topic(&topic))
+        let records = tokio::task::spawn_blocking(move || read_topic(&brokers(), &topic))
             .await
             .expect("read the topic");
         assert_eq!(records.len(), count, "{records:#?}");
@@ -321,9 +321,9 @@ fn write_keys(folder: &TempDir) -> Tokens {
 }
 
 /// Reads everything that a topic holds, from a client that has nothing to do with the service's.
-fn read_topic(topic: &str) -> Vec<Stored> {
+pub(crate) fn read_topic(brokers: &str, topic: &str) -> Vec<Stored> {
     let consumer: BaseConsumer = ClientConfig::new()
-        .set("bootstrap.servers", brokers())
+        .set("bootstrap.servers", brokers)
         .set("group.id", "unused")
         .set("enable.auto.commit", "false")
         .create()

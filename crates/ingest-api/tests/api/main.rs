@@ -7,6 +7,7 @@ mod keys;
 mod modes;
 mod outage;
 mod pressure;
+mod process;
 mod promises;
 mod shutdown;
 mod slow;

@@ -8,7 +8,7 @@ use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 
-use crate::harness::{Api, PATIENCE, event};
+use crate::harness::{Api, PATIENCE, event, read_topic};
 
 /// Faults are noticed, and given up on, in seconds.
 const QUICK: [(&str, &str); 5] = [
@@ -62,6 +62,53 @@ async fn case_18_kafka_cut_off_is_503_at_once_and_recovery_needs_no_restart() {
     cluster.broker_up(1).expect("the broker comes back");
     api.until_ready().await;
     assert_eq!(api.plain(event("2", "")).await.status, 202);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn case_18_nothing_answered_202_is_missing_when_the_broker_restarts_under_load() {
+    let cluster = mock().expect("a mock cluster");
+    let api = start(&cluster, &[]).await;
+    let mut accepted = Vec::new();
+    let mut outages = 0;
+    for round in 0..60 {
+        match round {
+            20 => cluster.broker_down(1).expect("the broker goes down"),
+            40 => {
+                // Down for as long as it takes to be noticed.
+                eventually(PATIENCE, || async { api.admin("/readyz").await.0 == 503 }).await;
+                cluster.broker_up(1).expect("the broker comes back");
+                api.until_ready().await;
+            }
+            _ => {}
+        }
+        let clients = (0..8).map(|client| {
+            let id = format!("{round}-{client}");
+            let api = &api;
+            async move { (api.plain(event(&id, "")).await.status, id) }
+        });
+        for (status, id) in futures_util::future::join_all(clients).await {
+            match status {
+                202 => accepted.push(id),
+                503 => outages += 1,
+                other => panic!("{other}"),
+            }
+        }
+    }
+    assert!(
+        accepted.len() >= 20 * 8 && outages > 0,
+        "{} accepted, {outages} refused",
+        accepted.len()
+    );
+    let brokers = cluster.bootstrap_servers();
+    let read = tokio::task::spawn_blocking(move || read_topic(&brokers, "events"));
+    let stored: std::collections::BTreeSet<_> = read
+        .await
+        .expect("read")
+        .into_iter()
+        .map(|record| record.headers["ce_id"].clone())
+        .collect();
+    let missing: Vec<_> = accepted.iter().filter(|id| !stored.contains(*id)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
 }
 
 #[tokio::test]
