@@ -23,7 +23,7 @@ use tracing::{info, warn};
 use crate::config::Config;
 use crate::cursor::Cursors;
 use crate::metrics::Metrics;
-use crate::routes::{self, State};
+use crate::routes::{self, Memory, State};
 use crate::watch::Watch;
 
 /// The sockets a process listens on.
@@ -106,6 +106,10 @@ impl Application {
             limits,
             cursors: Cursors::new(config.cursors.secret.as_ref()),
             watch,
+            memory: Memory::new(
+                config.query.max_answer_memory.as_usize(),
+                metrics.answer_bytes.clone(),
+            ),
             metrics,
             config: Arc::clone(&config),
         });

@@ -32,6 +32,8 @@ pub(crate) struct Metrics {
     failures: Family<FailureLabel, Counter>,
     /// Requests that wait for something to be stored.
     pub(crate) waiting: Gauge,
+    /// Bytes of answers that were not sent yet.
+    pub(crate) answer_bytes: Gauge,
 }
 
 impl Metrics {
@@ -56,6 +58,11 @@ impl Metrics {
             "waiting",
             "Requests that wait for something to be stored",
             metrics.waiting.clone(),
+        );
+        registry.register(
+            "answer_bytes",
+            "Bytes of answers that were not sent yet",
+            metrics.answer_bytes.clone(),
         );
         registry.register_collector(Box::new(Connections(pool.clone())));
         metrics

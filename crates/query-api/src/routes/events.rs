@@ -1,11 +1,12 @@
 //! `GET /v1/events`: pages of events by time. `GET /v1/events/{uid}`: one event.
 
+use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{HttpRequest, HttpResponse, web};
 use event::Uid;
 use service::problem::{ErrorCode, Problem};
 use store::read::{Order, PageQuery};
 
-use super::{Caller, State, body_of, json, known, push_cursor};
+use super::{Caller, State, known, push_cursor};
 use crate::cursor::Binding;
 use crate::params::{Arity, Params, wrong};
 
@@ -52,20 +53,19 @@ pub(super) async fn list(
         .page(&query)
         .await
         .map_err(|failure| state.failed(failure))?;
-    state.metrics.served(&found.events);
     let next = found.next.map(|place| state.cursors.page(&binding, place));
     let prev = found.prev.map(|place| state.cursors.page(&binding, place));
-    let mut body = body_of(&found.events);
-    push_cursor(&mut body, "next", next.as_deref());
-    push_cursor(&mut body, "prev", prev.as_deref());
-    body.push(b'}');
+    let mut rest = b"]".to_vec();
+    push_cursor(&mut rest, "next", next.as_deref());
+    push_cursor(&mut rest, "prev", prev.as_deref());
+    rest.push(b'}');
     let link =
         |rel, cursor: Option<String>| cursor.map(|cursor| (rel, params.link("cursor", &cursor)));
     let links: Vec<_> = [link("next", next), link("prev", prev)]
         .into_iter()
         .flatten()
         .collect();
-    Ok(json(body, &links))
+    state.answer(&caller, found.events, rest, &links)
 }
 
 pub(super) async fn one(
@@ -91,7 +91,9 @@ pub(super) async fn one(
             .map_err(|failure| state.failed(failure))?;
         if let Some(events) = found {
             state.metrics.served(&events);
-            return Ok(json(events.iter().next().unwrap_or_default().to_vec(), &[]));
+            return Ok(HttpResponse::Ok()
+                .insert_header((CONTENT_TYPE, "application/json"))
+                .body(events.into_members()));
         }
         let is_worth_another_look = match &mut waiter {
             Some(waiter) => waiter.moved().await,

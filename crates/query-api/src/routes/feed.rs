@@ -7,7 +7,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use service::problem::Problem;
 use store::read::{FeedPage, FeedPosition, FeedQuery};
 
-use super::{Caller, State, body_of, json, known, push_cursor};
+use super::{Caller, State, known, push_cursor};
 use crate::cursor::Binding;
 use crate::params::{Arity, Params, wrong};
 
@@ -64,18 +64,17 @@ pub(super) async fn read(
         (None, _) => FeedPosition::default(),
     };
     let page = follow(&state, at, &asked, wait).await?;
-    state.metrics.served(&page.events);
     let next = state.cursors.feed(&binding, &page.next);
-    let mut body = body_of(&page.events);
-    push_cursor(&mut body, "next", Some(&next));
-    body.extend_from_slice(if page.is_caught_up {
+    let mut rest = b"]".to_vec();
+    push_cursor(&mut rest, "next", Some(&next));
+    rest.extend_from_slice(if page.is_caught_up {
         br#","caught_up":true}"#
     } else {
         br#","caught_up":false}"#
     });
     // `start` said where to begin; the next answer begins at the cursor.
     let link = params.without("start").link("after", &next);
-    Ok(json(body, &[("next", link)]))
+    state.answer(&caller, page.events, rest, &[("next", link)])
 }
 
 /// Reads on from a position until there is an event to show or the time to wait is over.

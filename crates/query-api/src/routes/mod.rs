@@ -1,5 +1,6 @@
 //! The public routes. Each reads as its steps: who calls, what is asked, read, answer.
 
+mod body;
 mod events;
 mod feed;
 mod index;
@@ -7,12 +8,16 @@ mod stats;
 
 use std::sync::Arc;
 
+pub(crate) use body::Memory;
+
 use actix_web::http::header::{CONTENT_TYPE, LINK};
 use actix_web::{HttpRequest, HttpResponse, web};
 use service::keys::{self, Key, KeyStore, Scope, SourcePattern};
 use service::limits::Limits;
 use service::problem::{self, ErrorCode, Problem};
 use store::read::{Events, Filter, Pattern, PatternSet, ReadError, Reader};
+
+use body::Body;
 
 use crate::config::Config;
 use crate::cursor::Cursors;
@@ -37,6 +42,7 @@ pub(crate) struct State {
     pub(crate) cursors: Cursors,
     pub(crate) watch: Watch,
     pub(crate) metrics: Metrics,
+    pub(crate) memory: Memory,
     pub(crate) config: Arc<Config>,
 }
 
@@ -127,20 +133,6 @@ fn known(own: &[(&'static str, Arity)]) -> Vec<(&'static str, Arity)> {
     [&FILTERS, own].concat()
 }
 
-/// Begins an answer's body with its events.
-fn body_of(events: &Events) -> Vec<u8> {
-    let mut body = Vec::with_capacity(events.bytes() + events.len() + 512);
-    body.extend_from_slice(br#"{"events":["#);
-    for (index, event) in events.iter().enumerate() {
-        if index > 0 {
-            body.push(b',');
-        }
-        body.extend_from_slice(event);
-    }
-    body.push(b']');
-    body
-}
-
 /// Adds a member whose value is a cursor or null. Cursors need no escapes.
 fn push_cursor(body: &mut Vec<u8>, name: &str, cursor: Option<&str>) {
     let text = match cursor {
@@ -150,16 +142,30 @@ fn push_cursor(body: &mut Vec<u8>, name: &str, cursor: Option<&str>) {
     body.extend_from_slice(text.as_bytes());
 }
 
-/// An answer of JSON, with links such as `[("next", "?cursor=..")]`.
-fn json(body: Vec<u8>, links: &[(&str, String)]) -> HttpResponse {
-    let mut response = HttpResponse::Ok();
-    response.insert_header((CONTENT_TYPE, "application/json"));
-    if !links.is_empty() {
-        let links: Vec<String> = links
-            .iter()
-            .map(|(rel, target)| format!("<{target}>; rel=\"{rel}\""))
-            .collect();
-        response.insert_header((LINK, links.join(", ")));
+impl State {
+    /// An answer of events with what follows them in the body, and links such as `[("next", "?cursor=..")]`.
+    fn answer(
+        &self,
+        caller: &Caller,
+        events: Events,
+        rest: Vec<u8>,
+        links: &[(&str, String)],
+    ) -> Result<HttpResponse, Problem> {
+        self.metrics.served(&events);
+        let members = events.into_members();
+        let mut response = HttpResponse::Ok();
+        response.insert_header((CONTENT_TYPE, "application/json"));
+        if !links.is_empty() {
+            let links: Vec<String> = links
+                .iter()
+                .map(|(rel, target)| format!("<{target}>; rel=\"{rel}\""))
+                .collect();
+            response.insert_header((LINK, links.join(", ")));
+        }
+        let permit = self
+            .memory
+            .hold(&caller.key.id, members.len() + rest.len())?;
+        let parts = [br#"{"events":["#.to_vec(), members, rest];
+        Ok(response.body(Body::new(parts, permit, self.config.query.stalled_after)))
     }
-    response.body(body)
 }

@@ -95,3 +95,22 @@ async fn the_end_answers_those_who_wait_and_comes_within_its_budget() {
     );
     assert_eq!(waiting.await.expect("answered").status, 200);
 }
+
+#[tokio::test]
+async fn reading_stays_up_with_kafka_down_since_nothing_here_knows_kafka() {
+    use service::config::Layers;
+    let layers = Layers {
+        env: Vec::new(),
+        ..Layers::new("query-api", query_api::config::DEFAULT_TOML)
+    };
+    let error = query_api::Config::load(layers.set("kafka.brokers", "localhost:9092"))
+        .expect_err("no such section");
+    assert!(
+        error.to_string().contains("there is no such key"),
+        "{error}"
+    );
+    let app = TestApp::start().await;
+    store(app.database.url(), &[Row::new("a", "1", NOON)]).await;
+    assert_eq!(app.get("/v1/events").await.ids(), ["1"]);
+    assert_eq!(app.get("/v1/feed").await.ids(), ["1"]);
+}

@@ -21,7 +21,7 @@ async fn unlock(client: &Client) {
     client.batch_execute("ROLLBACK").await.expect("unlocked");
 }
 
-/// Statements of the service that are at work.
+/// Statements of the service that are at work. To be asked outside of a transaction, in which the first answer would stand.
 async fn active(client: &Client) -> i64 {
     client
         .query_one(
@@ -94,7 +94,8 @@ async fn a_pool_that_is_used_up_is_told_at_once_and_is_free_again_afterwards() {
     .await;
     store(app.database.url(), &[Row::new("a", "1", NOON)]).await;
     let client = connect(app.database.url()).await;
-    lock(&client).await;
+    let locker = connect(app.database.url()).await;
+    lock(&locker).await;
     let request = app.request("GET", "/v1/events").bearer_auth(&app.reader);
     let first = tokio::spawn(crate::support::answer(request));
     eventually(PATIENCE, async || active(&client).await == 1).await;
@@ -103,7 +104,7 @@ async fn a_pool_that_is_used_up_is_told_at_once_and_is_free_again_afterwards() {
         app.admin_get("/readyz").await.status == 503
     })
     .await;
-    unlock(&client).await;
+    unlock(&locker).await;
     assert_eq!(
         first.await.expect("answered").ids(),
         ["1"],
@@ -127,7 +128,8 @@ async fn a_query_past_its_time_is_ended_by_the_server_and_answered_with_advice()
     let app = TestApp::start_with(&settings).await;
     store(app.database.url(), &[Row::new("a", "1", NOON)]).await;
     let client = connect(app.database.url()).await;
-    lock(&client).await;
+    let locker = connect(app.database.url()).await;
+    lock(&locker).await;
     for path in [
         "/v1/events",
         "/v1/feed",
@@ -148,7 +150,7 @@ async fn a_query_past_its_time_is_ended_by_the_server_and_answered_with_advice()
         );
     }
     assert_eq!(active(&client).await, 0);
-    unlock(&client).await;
+    unlock(&locker).await;
     assert_eq!(
         app.get("/v1/events").await.ids(),
         ["1"],
@@ -167,14 +169,19 @@ async fn the_statement_of_a_client_that_goes_away_is_cancelled_within_a_second()
     let app = TestApp::start_with(&[("database.pool_size", "1"), ("page.timeout", "60s")]).await;
     store(app.database.url(), &[Row::new("a", "1", NOON)]).await;
     let client = connect(app.database.url()).await;
-    lock(&client).await;
+    let locker = connect(app.database.url()).await;
+    lock(&locker).await;
     let request = app.request("GET", "/v1/events").bearer_auth(&app.reader);
     let waiting = tokio::spawn(crate::support::answer(request));
-    eventually(PATIENCE, async || active(&client).await == 1).await;
+    eventually(PATIENCE, async || {
+        assert!(!waiting.is_finished(), "it is answered already");
+        active(&client).await == 1
+    })
+    .await;
     waiting.abort();
     let _ = waiting.await;
     eventually(Duration::from_secs(1), async || active(&client).await == 0).await;
-    unlock(&client).await;
+    unlock(&locker).await;
     assert_eq!(
         app.get("/v1/events").await.ids(),
         ["1"],

@@ -38,16 +38,13 @@ fn link(answer: &Answer, rel: &str) -> Option<String> {
 #[tokio::test]
 async fn an_event_is_shown_as_the_cloudevent_it_was() {
     let app = TestApp::start().await;
-    let row = Row {
-        data: json!({ "b": [1, 2.50, "ä\n"], "a": null }),
-        ..Row::new("shop-1", "id \"1\"", NOON)
-    };
+    let row = Row::new("shop-1", "id \"1\"", NOON);
     let row = row.subject("cart/7").kind("shop.ordered");
     store(app.database.url(), &[row.clone()]).await;
     let client = crate::seed::connect(app.database.url()).await;
     client
         .execute(
-            "UPDATE events SET extensions = '{\"tenant\": \"t1\", \"retries\": 3, \"dry\": false}', datacontenttype = 'application/json', \
+            "UPDATE events SET data = '{\"b\": [1, 2.50, \"ä\\n\"], \"a\": null}', extensions = '{\"tenant\": \"t1\", \"retries\": 3, \"dry\": false}', datacontenttype = 'application/json', \
              dataschema = 'https://example.com/s', traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01', \
              received_at = '2026-01-15T12:00:01.5Z'",
             &[],
@@ -327,7 +324,7 @@ async fn the_cost_of_a_page_does_not_depend_on_where_it_is() {
         .await
         .expect("counted")
         .get::<_, i64>(0);
-    let scanned = plan.matches("Index").count();
+    let scanned = plan.matches(" using ").count();
     assert!(
         scanned < usize::try_from(partitions).expect("few"),
         "later partitions are pruned: {plan}"

@@ -15,9 +15,10 @@ async fn raw(app: &TestApp, target: &str) -> String {
         "GET {target} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\nconnection: close\r\n\r\n",
         app.reader
     );
-    stream.write_all(request.as_bytes()).await.expect("sent");
+    let _ = stream.write_all(request.as_bytes()).await;
     let mut bytes = Vec::new();
-    stream.read_to_end(&mut bytes).await.expect("answered");
+    // A connection that is reset has been refused as well.
+    let _ = stream.read_to_end(&mut bytes).await;
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
