@@ -71,9 +71,12 @@ struct Meters {
 #[derive(Debug, Clone)]
 pub struct Limits {
     defaults: Arc<ArcSwap<RateLimits>>,
-    meters: Arc<RwLock<HashMap<String, (Rates, Arc<Meters>)>>>,
+    meters: Arc<RwLock<MetersByKey>>,
     clock: DefaultClock,
 }
+
+/// By the key's id, with what they were made for.
+type MetersByKey = HashMap<String, (Rates, Arc<Meters>)>;
 
 /// What a key's meters were made for; another value makes new ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -12,7 +12,7 @@ async fn an_event_is_found_by_its_uid_and_a_malformed_one_is_refused() {
         micros: NOON * 1_000_000 + 123_999,
         ..Row::new("a", "1", NOON)
     };
-    store(app.database.url(), &[row.clone()]).await;
+    store(app.database.url(), std::slice::from_ref(&row)).await;
     let answer = app.get(&format!("/v1/events/{}", row.uid())).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
     assert_eq!(answer.json()["time"], "2026-01-15T12:00:00.123999Z");
@@ -37,7 +37,7 @@ async fn an_event_is_found_by_its_uid_and_a_malformed_one_is_refused() {
 async fn the_uid_of_a_retry_without_a_time_finds_the_event_that_was_stored_first() {
     let app = TestApp::start().await;
     let stored = Row::new("a", "order-7", NOON);
-    store(app.database.url(), &[stored.clone()]).await;
+    store(app.database.url(), std::slice::from_ref(&stored)).await;
     let hash = event::IdHash::of("a", "order-7");
     let client = connect(app.database.url()).await;
     client

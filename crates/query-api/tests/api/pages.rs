@@ -40,7 +40,7 @@ async fn an_event_is_shown_as_the_cloudevent_it_was() {
     let app = TestApp::start().await;
     let row = Row::new("shop-1", "id \"1\"", NOON);
     let row = row.subject("cart/7").kind("shop.ordered");
-    store(app.database.url(), &[row.clone()]).await;
+    store(app.database.url(), std::slice::from_ref(&row)).await;
     let client = crate::seed::connect(app.database.url()).await;
     client
         .execute(

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-
 /// `[listen]`: the public listener.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]

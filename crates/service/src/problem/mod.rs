@@ -20,9 +20,12 @@ use serde_json::{Map, Value};
 /// The content type of every failure.
 pub const CONTENT_TYPE: &str = "application/problem+json";
 
-/// One failure, told to the caller.
+/// One failure, told to the caller. Small to return: what it holds is on the heap.
 #[derive(Debug, Clone)]
-pub struct Problem {
+pub struct Problem(Box<Parts>);
+
+#[derive(Debug, Clone)]
+struct Parts {
     status: StatusCode,
     name: Cow<'static, str>,
     title: Cow<'static, str>,
@@ -45,7 +48,7 @@ impl Problem {
         title: impl Into<Cow<'static, str>>,
         detail: impl Into<Cow<'static, str>>,
     ) -> Self {
-        Self {
+        Self(Box::new(Parts {
             status,
             name: name.into(),
             title: title.into(),
@@ -53,53 +56,56 @@ impl Problem {
             members: Map::new(),
             retry_after: None,
             headers: Vec::new(),
-        }
+        }))
     }
 
     /// Adds a member of its own, such as `pointer` or `parameter`.
     #[must_use]
     pub fn with(mut self, member: &str, value: impl Into<Value>) -> Self {
-        self.members.insert(member.to_owned(), value.into());
+        self.0.members.insert(member.to_owned(), value.into());
         self
     }
 
     /// Adds a header. One that no header may hold is left out.
     #[must_use]
     pub fn with_header(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.headers.push((name, value.into()));
+        self.0.headers.push((name, value.into()));
         self
     }
 
     /// Tells when to try again: `Retry-After`, rounded up to whole seconds and never 0.
     #[must_use]
     pub fn retry_after(mut self, wait: Duration) -> Self {
-        self.retry_after = Some(wait);
+        self.0.retry_after = Some(wait);
         self
     }
 
     /// The status of the answer.
     pub fn status(&self) -> StatusCode {
-        self.status
+        self.0.status
     }
 
     /// The last part of `type`.
     pub fn name(&self) -> &str {
-        &self.name
+        &self.0.name
     }
 
     /// The sentence for people.
     pub fn detail(&self) -> &str {
-        &self.detail
+        &self.0.detail
     }
 
     /// The body.
     pub fn to_json(&self, request_id: Option<&str>) -> Value {
         let mut body = Map::new();
-        body.insert("type".to_owned(), format!("/problems/{}", self.name).into());
-        body.insert("title".to_owned(), self.title.as_ref().into());
-        body.insert("status".to_owned(), self.status.as_u16().into());
-        body.insert("detail".to_owned(), self.detail.as_ref().into());
-        for (member, value) in &self.members {
+        body.insert(
+            "type".to_owned(),
+            format!("/problems/{}", self.0.name).into(),
+        );
+        body.insert("title".to_owned(), self.0.title.as_ref().into());
+        body.insert("status".to_owned(), self.0.status.as_u16().into());
+        body.insert("detail".to_owned(), self.0.detail.as_ref().into());
+        for (member, value) in &self.0.members {
             body.insert(member.clone(), value.clone());
         }
         if let Some(id) = request_id {
@@ -111,7 +117,7 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.name, self.detail)
+        write!(f, "{}: {}", self.0.name, self.0.detail)
     }
 }
 

@@ -10,15 +10,15 @@ use super::{ErrorCode, Problem};
 impl Problem {
     /// The answer, with the request's id in its body.
     pub fn respond(&self, request_id: Option<&str>) -> HttpResponse {
-        let mut response = HttpResponse::build(self.status)
+        let mut response = HttpResponse::build(self.0.status)
             .insert_header((CONTENT_TYPE, super::CONTENT_TYPE))
             .body(self.to_json(request_id).to_string());
         let headers = response.headers_mut();
-        if let Some(wait) = self.retry_after {
+        if let Some(wait) = self.0.retry_after {
             let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
         }
-        for (name, value) in &self.headers {
+        for (name, value) in &self.0.headers {
             if let (Ok(name), Ok(value)) =
                 (HeaderName::try_from(*name), HeaderValue::from_str(value))
             {
