@@ -1,0 +1,102 @@
+#!/usr/bin/env python3
+"""Audits every IAM policy that `terraform test` rendered.
+
+usage: policies.py LOG [LOG ...]          each LOG is the output of: terraform test -json -verbose
+
+Walks the plans in the logs, takes every attribute that holds a policy document, and checks each document once:
+- parliament: actions, resources and condition keys exist and fit together, no privilege escalation
+- no wildcard in an allowed action (`*`, `service:*`, `s3:Get*`), but for the key policy's statement without which a key locks out everybody
+- no allowed resource `*` where an action could name one, but for reading calls that AWS does not narrow
+
+Prints one line a finding; exits 1 when there was one, or when no policy was found at all.
+"""
+import json
+import sys
+
+from parliament import analyze_policy_string
+
+ATTRIBUTES = ('policy', 'assume_role_policy')
+DOCUMENTS = ('aws_ecr_lifecycle_policy',)  # `policy` there is no IAM policy
+
+# Statement ids of reviewed exceptions, with the reason.
+WILDCARD_ACTION = {
+    'TheAccountDecidesByIam': 'key policy: without the account in it nobody could ever change the key',
+    'TlsOnly': 'a denial',
+}
+# parliament's findings that do not hold here, with the reason.
+IGNORED = {
+    'UNKNOWN_PREFIX': 'services younger than the data of parliament 1.6.4',
+    'UNKNOWN_ACTION': {
+        'wafv2:', 'ec2:GetSecurityGroupsForVpc', 'ec2:DescribeIpamPools', 'elasticloadbalancing:DescribeTrustStores',
+        'elasticloadbalancing:DescribeListenerAttributes', 'elasticloadbalancing:ModifyListenerAttributes',
+        'elasticloadbalancing:DescribeCapacityReservation', 'elasticloadbalancing:SetRulePriorities',
+    },
+}
+
+
+def documents(value, path=''):
+    """Yields (address, attribute, resource type, document) of every resource in a plan's planned values."""
+    if isinstance(value, dict):
+        if 'type' in value and 'address' in value and isinstance(value.get('values'), dict):
+            for attribute in ATTRIBUTES:
+                text = value['values'].get(attribute)
+                if isinstance(text, str) and text.lstrip().startswith('{') and value['type'] not in DOCUMENTS:
+                    yield value['address'], attribute, value['type'], text
+        for child in value.values():
+            yield from documents(child)
+    elif isinstance(value, list):
+        for child in value:
+            yield from documents(child)
+
+
+def as_list(value):
+    return value if isinstance(value, list) else [value]
+
+
+def own_rules(document):
+    for statement in as_list(document['Statement']):
+        sid = statement.get('Sid', '')
+        if not sid:
+            yield 'a statement has no Sid that says what it is for'
+        if statement['Effect'] != 'Allow':
+            continue
+        for action in as_list(statement.get('Action', [])):
+            if '*' in action and sid not in WILDCARD_ACTION:
+                yield f'{sid}: wildcard action {action}'
+        if 'NotAction' in statement or 'NotPrincipal' in statement:
+            yield f'{sid}: allows everything but something'
+
+
+def audit(text, kind):
+    document = json.loads(text)
+    yield from own_rules(document)
+    trusts = any('Principal' in s for s in as_list(document['Statement']))
+    for finding in analyze_policy_string(text, ignore_private_auditors=True).findings:
+        detail = f'{finding.detail}'
+        if finding.issue == 'MALFORMED' and trusts and 'Resource' in detail:
+            continue  # trust policies and policies on a resource name no other
+        ignored = IGNORED.get(finding.issue)
+        if isinstance(ignored, str) or (ignored and any(part in detail for part in ignored)):
+            continue
+        yield f'{finding.issue}: {detail} {finding.location.get("string", "") if finding.location else ""}'
+
+
+def main(paths):
+    seen, bad = {}, 0
+    for path in paths:
+        with open(path) as log:
+            for line in log:
+                if '"test_plan"' not in line and '"test_state"' not in line:
+                    continue
+                for address, attribute, kind, text in documents(json.loads(line)):
+                    seen.setdefault(text, (address, attribute, kind))
+    for text, (address, attribute, kind) in seen.items():
+        for finding in audit(text, kind):
+            bad += 1
+            print(f'{address}.{attribute}: {finding}')
+    print(f'{len(seen)} policy documents audited, {bad} findings')
+    return 1 if bad or not seen else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main(sys.argv[1:]))
