@@ -62,6 +62,9 @@ pub struct Which {
 
 /// Arguments of `list`.
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  flumen dead-letters list\n  flumen dead-letters list --reason bad-time --json"
+)]
 pub struct List {
     /// Which ones.
     #[command(flatten)]
@@ -90,6 +93,7 @@ pub struct List {
 
 /// Arguments of `show`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  flumen dead-letters show 17")]
 pub struct Show {
     /// Its id.
     pub id: i64,
@@ -101,6 +105,9 @@ pub struct Show {
 
 /// Arguments of `replay`.
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  flumen dead-letters replay 17 18\n  flumen dead-letters replay --all --reason refused-by-postgres"
+)]
 pub struct Replay {
     /// The ids.
     #[arg(required_unless_present = "all")]

@@ -23,6 +23,8 @@ mod split;
 mod tests;
 mod when;
 
+use std::io::Write;
+
 pub use self::{
     args::{Args, CsvArgs, MappingArgs, SendingArgs},
     input::Format,
@@ -83,12 +85,28 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
 }
 
 /// Prints the first events, and why rows cannot become events.
-#[expect(
-    clippy::print_stdout,
-    reason = "the events are what the command prints"
-)]
-#[expect(clippy::print_stderr, reason = "rejects are told apart from events")]
 fn dry_run(args: &Args, inputs: &[Input], mapping: &Mapping) -> anyhow::Result<()> {
+    let mut out = std::io::BufWriter::with_capacity(64 * 1024, std::io::stdout().lock());
+    match show(args, inputs, mapping, &mut out) {
+        // `| head` has seen enough.
+        Err(error) if is_broken_pipe(&error) => Ok(()),
+        shown => shown,
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<std::io::Error>()
+        .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
+#[expect(clippy::print_stderr, reason = "rejects are told apart from events")]
+fn show(
+    args: &Args,
+    inputs: &[Input],
+    mapping: &Mapping,
+    out: &mut impl Write,
+) -> anyhow::Result<()> {
     let mut left = args.sending.limit.unwrap_or(DRY_RUN_ROWS);
     let mut row = mapping.row();
     let mut event = Vec::new();
@@ -100,7 +118,8 @@ fn dry_run(args: &Args, inputs: &[Input], mapping: &Mapping) -> anyhow::Result<(
                 Ok(false) => break,
                 Ok(true) => match mapping.write(&row, name, &mut event) {
                     Ok(()) => {
-                        println!("{}", String::from_utf8_lossy(&event));
+                        event.push(b'\n');
+                        out.write_all(&event)?;
                         event.clear();
                     }
                     Err(MapError { reason, detail }) => {
@@ -117,5 +136,5 @@ fn dry_run(args: &Args, inputs: &[Input], mapping: &Mapping) -> anyhow::Result<(
             left -= 1;
         }
     }
-    Ok(())
+    Ok(out.flush()?)
 }

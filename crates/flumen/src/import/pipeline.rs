@@ -277,7 +277,7 @@ impl<'a> Ledger<'a> {
             position: start,
             totals: Totals::default(),
             rejects: Rejects::open(args.sending.rejects.as_deref(), goes_on)?,
-            progress: Progress::start(total_bytes, first_byte, args.sending.limit, start.rows),
+            progress: Progress::start(total_bytes, args.sending.limit, start.rows),
             consumed: first_byte,
             saved_at: Instant::now(),
         })

@@ -120,20 +120,16 @@ pub(super) struct Progress {
     bar: Option<ProgressBar>,
     started: Instant,
     last_line: Instant,
-    first_byte: u64,
+    /// Share that was done when it was looked at first, and when: the time left is told from there.
+    base: Option<(Instant, f64)>,
     total_bytes: Option<u64>,
     limit: Option<u64>,
     rows_before: u64,
 }
 
 impl Progress {
-    /// `first_byte` and `rows_before` are what an earlier run has done.
-    pub(super) fn start(
-        total_bytes: Option<u64>,
-        first_byte: u64,
-        limit: Option<u64>,
-        rows_before: u64,
-    ) -> Self {
+    /// `rows_before` are what an earlier run has done.
+    pub(super) fn start(total_bytes: Option<u64>, limit: Option<u64>, rows_before: u64) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar =
                 ProgressBar::with_draw_target(Some(1000), ProgressDrawTarget::stderr_with_hz(8));
@@ -146,7 +142,7 @@ impl Progress {
             bar,
             started: Instant::now(),
             last_line: Instant::now(),
-            first_byte,
+            base: None,
             total_bytes,
             limit,
             rows_before,
@@ -159,6 +155,11 @@ impl Progress {
 
     #[expect(clippy::print_stderr, reason = "progress is for the one who waits")]
     pub(super) fn show(&mut self, totals: Totals, rejected: u64, consumed: u64) {
+        if self.base.is_none() {
+            self.base = self
+                .share(totals.rows, consumed)
+                .map(|share| (Instant::now(), share));
+        }
         if self.bar.is_none() && self.last_line.elapsed() < LINE_EVERY {
             return;
         }
@@ -202,7 +203,6 @@ impl Progress {
         }
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "figures for people")]
     fn line(&self, totals: Totals, rejected: u64, consumed: u64) -> String {
         let elapsed = self.started.elapsed();
         let mut line = format!(
@@ -218,12 +218,13 @@ impl Progress {
         }
         if let Some(share) = self.share(totals.rows, consumed) {
             line.insert_str(0, &format!("{:3.0} %  ", share * 100.0));
-            let before = self
-                .total_bytes
-                .map_or(0.0, |total| self.first_byte as f64 / total.max(1) as f64);
-            let done = share - before;
-            if done > 0.0 && share < 1.0 {
-                let left = elapsed.mul_f64(((1.0 - share) / done).min(1e6));
+            if let Some((since, before)) = self.base
+                && share > before
+                && share < 1.0
+            {
+                let left = since
+                    .elapsed()
+                    .mul_f64(((1.0 - share) / (share - before)).min(1e6));
                 line.push_str(&format!(", {} left", short(left)));
             }
         }
