@@ -26,15 +26,18 @@ export function parseJson(text: string): Json {
   return JSON.parse(text, exact) as Json;
 }
 
+/** An object of which some members may be absent, as a shape of the API is. */
+export type JsonShape = Readonly<Record<string, Json | undefined>>;
+
 /** Prints as `JSON.stringify` would, with exact numbers. */
-export function printJson(value: Json | undefined, indent = 0, depth = 0): string {
+export function printJson(value: Json | JsonShape | undefined, indent = 0, depth = 0): string {
   if (value === undefined) return '';
   if (value instanceof BigNumber) return value.source;
   if (value === null || typeof value !== 'object') return JSON.stringify(value);
   const array = Array.isArray(value);
   const items = array
     ? value.map((item) => printJson(item, indent, depth + 1))
-    : Object.entries(value).map(([key, item]) => `${JSON.stringify(key)}:${indent > 0 ? ' ' : ''}${printJson(item, indent, depth + 1)}`);
+    : Object.entries(value).filter(([, item]) => item !== undefined).map(([key, item]) => `${JSON.stringify(key)}:${indent > 0 ? ' ' : ''}${printJson(item, indent, depth + 1)}`);
   const [open, close] = array ? ['[', ']'] : ['{', '}'];
   if (items.length === 0) return open + close;
   if (indent === 0) return open + items.join(',') + close;

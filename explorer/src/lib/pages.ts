@@ -6,6 +6,8 @@
 export interface Page<T> {
   /** The cursor that reads this page; null for the first. */
   cursor: string | null;
+  /** Position of its first row. */
+  start: number;
   size: number;
   rows: readonly T[] | null;
 }
@@ -22,25 +24,33 @@ export class Pages<T> {
 
   /** Adds the page that follows. An empty page moves the cursor on and is not kept. */
   append(rows: readonly T[], next: string | null): void {
-    if (rows.length > 0) this.pages.push({ cursor: this.next, size: rows.length, rows });
+    if (rows.length > 0) this.pages.push({ cursor: this.next, start: this.length, size: rows.length, rows });
     this.length += rows.length;
     this.next = next;
     this.ended = next === null;
   }
 
   at(index: number): T | undefined {
-    const found = this.#find(index);
-    return found?.page.rows?.[index - found.start];
+    const page = this.#pageOf(index);
+    return page?.rows?.[index - page.start];
+  }
+
+  /** The position of the first row that is there and fits, or -1. */
+  find(fits: (row: T) => boolean): number {
+    for (const page of this.pages) {
+      const at = page.rows?.findIndex(fits) ?? -1;
+      if (at >= 0) return page.start + at;
+    }
+    return -1;
   }
 
   /** The pages between two rows whose rows were let go. */
   missing(start: number, end: number): Page<T>[] {
     const pages: Page<T>[] = [];
-    let at = 0;
-    for (const page of this.pages) {
-      if (at < end && at + page.size > start && page.rows === null) pages.push(page);
-      at += page.size;
-      if (at >= end) break;
+    for (let i = this.#indexOf(start); i < this.pages.length; i += 1) {
+      const page = this.pages[i];
+      if (!page || page.start >= end) break;
+      if (page.rows === null) pages.push(page);
     }
     return pages;
   }
@@ -52,20 +62,26 @@ export class Pages<T> {
 
   /** Lets go of what is far from a row. */
   forget(around: number): void {
-    const here = this.#find(Math.min(Math.max(0, around), Math.max(0, this.length - 1)))?.index ?? 0;
-    const half = MOST_LOADED / 2;
+    if (this.pages.length <= MOST_LOADED) return;
+    const here = this.#indexOf(around);
     this.pages.forEach((page, index) => {
-      if (Math.abs(index - here) > half) page.rows = null;
+      if (Math.abs(index - here) > MOST_LOADED / 2) page.rows = null;
     });
   }
 
-  #find(index: number): { page: Page<T>; start: number; index: number } | null {
-    if (index < 0 || index >= this.length) return null;
-    let start = 0;
-    for (const [i, page] of this.pages.entries()) {
-      if (index < start + page.size) return { page, start, index: i };
-      start += page.size;
+  #pageOf(index: number): Page<T> | undefined {
+    return index < 0 || index >= this.length ? undefined : this.pages[this.#indexOf(index)];
+  }
+
+  /** Which page a row is in; rows beyond the ends count to the first and the last. */
+  #indexOf(row: number): number {
+    let low = 0;
+    let high = this.pages.length - 1;
+    while (low < high) {
+      const mid = (low + high + 1) >>> 1;
+      if ((this.pages[mid]?.start ?? 0) <= row) low = mid;
+      else high = mid - 1;
     }
-    return null;
+    return Math.max(0, low);
   }
 }

@@ -10,25 +10,34 @@ import { openEvent, view } from './view';
 
 export const detail = new Resource<WireEvent>();
 
+export interface Rows {
+  length: number;
+  at(index: number): WireEvent | undefined;
+  /** Where an event is, or -1. */
+  find(uid: string): number;
+}
+
 /** The rows as they are in the table, whichever table that is. */
-export function rowsNow(): { length: number; at(index: number): WireEvent | undefined } {
+export function rowsNow(): Rows {
   if (view.value.live) {
     const rows = liveRows.value;
-    return { length: rows.length, at: (i) => { const row = rows[i]; return row && !isGap(row) ? row : undefined; } };
+    const at = (i: number): WireEvent | undefined => {
+      const row = rows[i];
+      return row && !isGap(row) ? row : undefined;
+    };
+    return { length: rows.length, at, find: (uid) => rows.findIndex((row) => !isGap(row) && row.uid === uid) };
   }
   const { pages } = results.value;
-  return { length: pages.length, at: (i) => pages.at(i) };
+  return { length: pages.length, at: (i) => pages.at(i), find: (uid) => pages.find((row) => row.uid === uid) };
 }
 
 export function loadDetail(client: Client, uid: string): void {
   const rows = rowsNow();
-  for (let i = 0; i < rows.length; i += 1) {
-    const row = rows.at(i);
-    if (row?.uid === uid) {
-      detail.clear();
-      detail.state.value = { data: row, loading: false, failure: null };
-      return;
-    }
+  const row = rows.at(rows.find(uid));
+  if (row) {
+    detail.clear();
+    detail.state.value = { data: row, loading: false, failure: null };
+    return;
   }
   if (detail.state.peek().data?.uid === uid) return;
   detail.clear();
@@ -38,10 +47,7 @@ export function loadDetail(client: Client, uid: string): void {
 /** Where the open event is in the table, or -1. */
 export const openIndex = computed(() => {
   const uid = view.value.event;
-  if (uid === null) return -1;
-  const rows = rowsNow();
-  for (let i = 0; i < rows.length; i += 1) if (rows.at(i)?.uid === uid) return i;
-  return -1;
+  return uid === null ? -1 : rowsNow().find(uid);
 });
 
 /** Opens the event before or after the open one. */

@@ -15,7 +15,8 @@ const LIVE_REFRESH_MS = 10_000;
 const LAG_REFRESH_MS = 5_000;
 
 export function wire(): void {
-  const exploring = computed(() => canRead.value && view.value.panel === 'explore');
+  // A link to the operators' part shows the events to everyone else.
+  const exploring = computed(() => canRead.value && (view.value.panel === 'explore' || !isOperator.value));
   const by = computed(() => view.value.by);
   const order = computed(() => view.value.order);
   const live = computed(() => view.value.live);

@@ -27,7 +27,7 @@ export function DeadLetters() {
       {failure && <FailureView compact={rows.length > 0} failure={failure} retry={() => load(rows.length > 0)} />}
       {rows.length === 0 && asked && !loading && !failure && <div class="empty"><Icon name="check" size={24} /><p class="empty-title">No dead letters</p><p class="muted">Every record became an event.</p></div>}
       {rows.length > 0 && (
-        <div class="grid-scroll" tabIndex={0} role="region" aria-label="Dead letters">
+        <div class="grid-scroll" tabIndex={0} role="region" aria-label="Table of dead letters">
           <table class="grid grid-letters">
             <thead><tr><th scope="col">Set aside</th><th scope="col">Reason</th><th scope="col">Record</th><th scope="col">Detail</th><th scope="col"><span class="offscreen">More</span></th></tr></thead>
             <tbody>{rows.map((letter) => <LetterRow key={letter.id} letter={letter} />)}</tbody>

@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import { routes } from '../api/routes';
 import type { WireEvent } from '../api/wire';
 import { curlOf } from '../lib/copy-as';
-import { type Json, printJson } from '../lib/json';
+import { printJson } from '../lib/json';
 import { ago, clockOf, dayOf, MINUTE } from '../lib/time';
 import { copy } from '../state/announce';
 import { now } from '../state/clock';
@@ -70,7 +70,7 @@ function Content({ event }: { event: WireEvent }) {
   return (
     <>
       <div class="drawer-actions">
-        <button type="button" class="button" onClick={() => void copy(printJson(event as Json, 2), 'Event')}><Icon name="copy" /><span>Copy JSON</span></button>
+        <button type="button" class="button" onClick={() => void copy(printJson(event, 2), 'Event')}><Icon name="copy" /><span>Copy JSON</span></button>
         <button type="button" class="button" onClick={() => void copy(curl, 'curl command')}><Icon name="code" /><span>curl</span></button>
         <button type="button" class="button" onClick={() => void copy(location.href, 'Link')}><Icon name="link" /><span>Link</span></button>
         <button type="button" class="button" title="Everything from this source, five minutes around it" onClick={() => around(event)}><Icon name="around" /><span>Around it</span></button>

@@ -21,7 +21,7 @@ export function Facets() {
   return (
     <aside class="facets" aria-label="Facets">
       <div class="facets-head">
-        <h2>Facets</h2>
+        <p class="facets-title">Facets</p>
         <button type="button" class="button button-ghost" aria-label="Close the facets" onClick={() => (sidebar.value = 'closed')}><Icon name="close" /></button>
       </div>
       <Facet field="type" title="Type" />
@@ -40,7 +40,7 @@ function Facet({ field, title }: { field: 'type' | 'source'; title: string }) {
   const shown = all || search !== '' ? found : found.slice(0, FEW);
   return (
     <section class="facet" aria-busy={loading}>
-      <h3 class="facet-title">{title}<span class="facet-number">{data ? count(values.length) : ''}</span></h3>
+      <h2 class="facet-title">{title}<span class="facet-number">{data ? count(values.length) : ''}</span></h2>
       {failure && <p class="facet-none">Not loaded: {failure.title} <button type="button" class="link-button" onClick={() => client.value && loadFacets(client.value, asked.value)}>Try again</button></p>}
       {values.length > FEW && (
         <input class="input facet-search" type="search" aria-label={`Search ${title.toLowerCase()}s`} placeholder={`Search ${count(values.length)} ${title.toLowerCase()}s`} value={search} onInput={(event) => setSearch(event.currentTarget.value)} />

@@ -19,7 +19,7 @@ export function LagPanel() {
       {failure && <FailureView compact={data !== null} failure={failure} retry={() => client.value && loadLag(client.value)} />}
       {data && <Numbers lag={data} />}
       {data && (
-        <div class="grid-scroll" tabIndex={0} role="region" aria-label="Lag by partition">
+        <div class="grid-scroll" tabIndex={0} role="region" aria-label="Table of partitions">
           <table class="grid">
             <thead><tr><th scope="col">Partition</th><th scope="col" class="number">Stored up to</th><th scope="col" class="number">End of the log</th><th scope="col" class="number">Records behind</th><th scope="col">Checkpoint</th></tr></thead>
             <tbody>

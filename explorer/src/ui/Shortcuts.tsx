@@ -12,7 +12,7 @@ export function showShortcuts(): void {
 const SHEET: readonly { title: string; keys: readonly (readonly [keys: readonly string[], does: string])[] }[] = [
   { title: 'Events', keys: [
     [['↓', 'j'], 'Next event'], [['↑', 'k'], 'Previous event'], [['Enter'], 'Open the event'], [['Esc'], 'Close what is open'],
-    [['Home', 'g'], 'To the first row'], [['End', 'G'], 'To the last loaded row'], [['PgUp', 'PgDn'], 'By a screen'],
+    [['Home', 'g'], 'To the first row'], [['End', 'G'], 'To the last loaded row'], [['PgUp', 'PgDn'], 'By a screen'], [['o'], 'Newest or oldest first'],
   ] },
   { title: 'Filter and range', keys: [
     [['/'], 'Type a filter'], [['t'], 'Choose a time range'], [['['], 'Earlier'], [[']'], 'Later'], [['-'], 'Zoom out'], [['0'], 'Reset the zoom'], [['r'], 'Refresh'],

@@ -14,7 +14,7 @@ export function Toolbar() {
   const busy = results.value.loading || stats.state.value.loading;
   return (
     <div class="toolbar" role="search">
-      <button type="button" class="button sidebar-button" aria-label="Facets" title={withKey('Show or hide the facets', 'f')} aria-pressed={sidebar.value === 'open'} onClick={() => (sidebar.value = sidebar.value === 'open' ? 'closed' : 'open')}>
+      <button type="button" class="button sidebar-button" title={withKey('Show or hide the facets', 'f')} aria-pressed={sidebar.value === 'open'} onClick={() => (sidebar.value = sidebar.value === 'open' ? 'closed' : 'open')}>
         <Icon name="panel" /><span class="button-text">Facets{filters.length > 0 ? ` · ${filters.length}` : ''}</span>
       </button>
       <FilterBar />

@@ -7,7 +7,7 @@ import { patchView, openEvent, view } from '../state/view';
 import { resetZoom, shift, zoomOut } from '../state/zoom';
 import { showShortcuts } from './Shortcuts';
 
-const KEYS: Record<string, () => void> = {
+const KEYS: Record<string, () => unknown> = {
   '?': showShortcuts,
   '/': () => press('filter'),
   t: () => press('range'),
@@ -15,6 +15,7 @@ const KEYS: Record<string, () => void> = {
   e: () => press('download'),
   r: refresh,
   l: () => patchView({ live: !view.value.live }),
+  o: () => !view.value.live && patchView({ order: view.value.order === 'desc' ? 'asc' : 'desc' }),
   s: () => patchView({ by: view.value.by === 'type' ? 'source' : 'type' }, 'replace'),
   f: () => (sidebar.value = sidebar.value === 'open' ? 'closed' : 'open'),
   d: () => (theme.value = isDark() ? 'light' : 'dark'),

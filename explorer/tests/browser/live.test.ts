@@ -43,12 +43,13 @@ it('keeps still while paused, counts what waits, and shows it after', async () =
 });
 
 it('resumes after the last event it saw, missing and repeating none', async () => {
-  const page = await harness.enter('fl_reader00_demo', '?range=1h&live=1');
+  // Tall, so that the rows from before and after the break are all in sight.
+  const page = await harness.enter('fl_reader00_demo', '?range=1h&live=1', { viewport: { width: 1200, height: 2600 } });
   await page.locator('.rows .row').nth(10).waitFor();
   harness.mock.dropTails();
   await eventually(() => Promise.resolve(harness.mock.requests.some((r) => /\/v1\/tail\?after=t\d+/.test(r))), 'it asks for what came after');
   await page.locator('.live-open').waitFor();
-  await page.locator('.rows .row').nth(30).waitFor();
+  await page.locator('.rows .row').nth(45).waitFor();
   await page.keyboard.press('Space');
   const seconds = (await offsets(page)).map((t) => Math.round(Date.parse(t) / 50));
   // The mock stores an event every 50 ms exactly.

@@ -72,6 +72,7 @@ describe('Pages', () => {
     pages.append([4, 5], null);
     expect([0, 1, 2, 3, 4, 5].map((i) => pages.at(i))).toEqual([0, 1, 2, 3, 4, 5]);
     expect([pages.at(-1), pages.at(6)]).toEqual([undefined, undefined]);
+    expect([pages.find((n) => n === 4), pages.find((n) => n === 9)]).toEqual([4, -1]);
   });
 });
 
