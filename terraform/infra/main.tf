@@ -183,7 +183,7 @@ module "backups" {
   database_kind             = try(var.database.deployment, "") == "multi_az_cluster" ? "cluster" : "instance"
   restore_subnet_group_name = var.database == null ? null : module.rds[0].subnet_group_name
   restore_security_group_id = module.network.security_group_ids["database"]
-  restore_test_schedule     = var.backups.restore_test_schedule
+  restore_test_schedule     = var.backups.restore_test_schedule == "never" ? null : var.backups.restore_test_schedule
   vault_lock                = var.protect
   alarm_topic_arn           = aws_sns_topic.alerts.arn
 }

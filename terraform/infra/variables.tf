@@ -185,7 +185,7 @@ variable "registry" {
 }
 
 variable "backups" {
-  description = "Lock against deletion and retention of logical backups; schedule of the restore test (null: never)."
+  description = "Lock against deletion and retention of logical backups; schedule of the restore test, or never."
   type = object({
     lock_mode             = optional(string, "GOVERNANCE")
     lock_days             = optional(number, 14)
@@ -195,7 +195,7 @@ variable "backups" {
   default = {}
 
   validation {
-    condition     = var.environment != "production" || var.backups.restore_test_schedule != null
+    condition     = var.environment != "production" || var.backups.restore_test_schedule != "never"
     error_message = "production's backups are restored on schedule: set backups.restore_test_schedule."
   }
 }

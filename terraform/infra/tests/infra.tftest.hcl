@@ -10,6 +10,15 @@ mock_provider "aws" {
   mock_data "aws_caller_identity" {
     defaults = { account_id = "111122223333" }
   }
+  mock_resource "aws_vpc" {
+    defaults = { id = "vpc-mock" }
+  }
+  mock_resource "aws_subnet" {
+    defaults = { id = "subnet-mock" }
+  }
+  mock_resource "aws_security_group" {
+    defaults = { id = "sg-mock" }
+  }
   mock_resource "aws_kms_key" {
     defaults = { arn = "arn:aws:kms:eu-central-1:111122223333:key/mock", key_id = "mock" }
   }
@@ -106,7 +115,7 @@ run "production_by_defaults" {
     error_message = "a role of the workflows is missing"
   }
   assert {
-    condition     = local.kafka_ports == { iam = 9098, jmx-exporter = 11001, node-exporter = 11002 }
+    condition     = local.kafka_ports == tomap({ iam = 9098, jmx-exporter = 11001, node-exporter = 11002 })
     error_message = "listeners open that nobody uses"
   }
   assert {
@@ -183,7 +192,7 @@ run "production_refuses_one_nat" {
 
 run "production_refuses_untested_backups" {
   command = plan
-  variables { backups = { restore_test_schedule = null } }
+  variables { backups = { restore_test_schedule = "never" } }
   expect_failures = [var.backups]
 }
 
