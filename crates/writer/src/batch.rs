@@ -26,12 +26,12 @@ pub(crate) enum Pushed {
 /// A batch with the moment its first record came.
 #[derive(Debug)]
 pub(crate) struct Filling {
-    batch: Batch,
+    batch: Box<Batch>,
     opened: Option<Instant>,
 }
 
 impl Filling {
-    pub(crate) fn new(batch: Batch) -> Self {
+    pub(crate) fn new(batch: Box<Batch>) -> Self {
         Self {
             batch,
             opened: None,
@@ -106,7 +106,7 @@ impl Filling {
         self.opened = None;
     }
 
-    pub(crate) fn into_batch(self) -> Batch {
+    pub(crate) fn into_batch(self) -> Box<Batch> {
         self.batch
     }
 }

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use service::{
     cli::ServiceArgs,
-    config::{Admin, ByteSize, ConfigError, Layers, Loaded, Telemetry,},
+    config::{Admin, ByteSize, ConfigError, Layers, Loaded, Telemetry},
 };
 use std::time::Duration;
 

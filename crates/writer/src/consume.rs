@@ -45,7 +45,7 @@ pub(crate) enum Report {
     /// A lane's flush is over.
     Settled {
         lane: usize,
-        batch: Batch,
+        batch: Box<Batch>,
         settled: Settled,
     },
     /// Where to read the partitions of an assignment from.
@@ -273,7 +273,7 @@ impl Loop {
         }
     }
 
-    fn settled(&mut self, lane: usize, batch: Batch, settled: Settled) -> Result<(), Fault> {
+    fn settled(&mut self, lane: usize, batch: Box<Batch>, settled: Settled) -> Result<(), Fault> {
         match settled {
             Settled::Stored(outcome) => {
                 for advance in batch.advances() {

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 /// A sealed batch on its way to the database.
 #[derive(Debug)]
 pub(crate) struct Job {
-    pub(crate) batch: Batch,
+    pub(crate) batch: Box<Batch>,
     /// Cancelled when nobody may wait for this batch any longer; its records are replayed from the checkpoint.
     pub(crate) cancel: CancellationToken,
 }

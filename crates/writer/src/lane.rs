@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) struct Lane {
     filling: Filling,
     /// The other batch, empty, while it is not in flight.
-    spare: Option<Batch>,
+    spare: Option<Box<Batch>>,
     /// Present while a batch is in flight.
     cancel: Option<CancellationToken>,
     jobs: Sender<Job>,
@@ -30,8 +30,8 @@ pub(crate) struct Lane {
 impl Lane {
     pub(crate) fn new(cluster_id: &str, topic: &str, jobs: Sender<Job>) -> Self {
         Self {
-            filling: Filling::new(Batch::new(cluster_id, topic)),
-            spare: Some(Batch::new(cluster_id, topic)),
+            filling: Filling::new(Box::new(Batch::new(cluster_id, topic))),
+            spare: Some(Box::new(Batch::new(cluster_id, topic))),
             cancel: None,
             jobs,
             blocked: None,
@@ -109,7 +109,7 @@ impl Lane {
     }
 
     /// Takes the batch back after its flush was settled.
-    pub(crate) fn settle(&mut self, mut batch: Batch) {
+    pub(crate) fn settle(&mut self, mut batch: Box<Batch>) {
         batch.clear();
         self.spare = Some(batch);
         self.cancel = None;

@@ -28,6 +28,9 @@ pub struct ConsumerConfig {
     /// Bytes of fetched records that may wait to be taken, over all partitions of this consumer (default 32MiB).
     #[serde(with = "units::bytes")]
     pub prefetch_bytes: usize,
+    /// The same bound as a number of records (default 20 000). For small ones this is the tighter of the two: librdkafka counts keys and values, but keeps half a
+    /// kilobyte more for each record.
+    pub prefetch_records: u32,
     /// The most one partition gives in one fetch (default 1MiB).
     #[serde(with = "units::bytes")]
     pub fetch_partition_bytes: usize,
@@ -49,6 +52,7 @@ impl Default for ConsumerConfig {
             instance_id: None,
             assignor: Assignor::Range,
             prefetch_bytes: 32 << 20,
+            prefetch_records: 20_000,
             fetch_partition_bytes: 1 << 20,
             session_timeout: Duration::from_secs(30),
             max_poll_interval: Duration::from_secs(300),
@@ -76,6 +80,12 @@ impl ConsumerConfig {
             return Err(Error::config(
                 "consumer.prefetch_bytes",
                 "must be between 1MiB and 2GiB",
+            ));
+        }
+        if !(100..=10_000_000).contains(&self.prefetch_records) {
+            return Err(Error::config(
+                "consumer.prefetch_records",
+                "must be between 100 and 10 000 000",
             ));
         }
         if !(16 << 10..=256 << 20).contains(&self.fetch_partition_bytes) {
@@ -126,8 +136,7 @@ impl ConsumerConfig {
                 "queued.max.messages.kbytes",
                 self.prefetch_bytes.div_ceil(1024).to_string(),
             )
-            // By bytes alone: the default of 100 000 records per partition would be the tighter bound for small ones.
-            .set("queued.min.messages", "1000000")
+            .set("queued.min.messages", self.prefetch_records.to_string())
             .set(
                 "max.partition.fetch.bytes",
                 self.fetch_partition_bytes.to_string(),

@@ -5,7 +5,8 @@ mod consumer;
 mod producer;
 
 use kafka::{
-    Admin, Config, Consumer, Countdown, Event, Headers, Outcome, Polled, Producer, Record, TopicSpec,
+    Admin, Config, Consumer, Countdown, Event, Headers, Outcome, Polled, Producer, Record,
+    TopicSpec,
 };
 use std::{
     collections::BTreeMap,

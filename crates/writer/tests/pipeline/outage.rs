@@ -17,6 +17,7 @@ async fn an_outage_dead_letters_nothing_keeps_the_membership_and_is_caught_up() 
     world.stored(1_000).await;
     writer.ready().await;
     proxy.cut();
+    let cut = std::time::Instant::now();
     world.send(1_000..5_000).await;
     eventually(PATIENCE, || async { !writer.is_ready().await }).await;
     let report = writer.get("/readyz").await;
@@ -31,7 +32,10 @@ async fn an_outage_dead_letters_nothing_keeps_the_membership_and_is_caught_up() 
     })
     .await;
     // Longer than the session timeout of 6 s: a member that did not poll or beat would be gone.
-    tokio::time::sleep(Duration::from_secs(8)).await;
+    eventually(PATIENCE, || async {
+        cut.elapsed() > Duration::from_secs(8)
+    })
+    .await;
     proxy.mend();
     world.holds_exactly(5_000).await;
     assert_eq!(world.settled().await, 5_000);
