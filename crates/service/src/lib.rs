@@ -18,3 +18,8 @@ pub mod metrics;
 pub mod problem;
 pub mod telemetry;
 pub mod tls;
+
+/// Whole milliseconds, for log fields: a wider number would be written as text.
+fn millis(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

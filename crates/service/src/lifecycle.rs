@@ -115,7 +115,7 @@ impl Steps {
             Ok(value) => {
                 info!(
                     step = name,
-                    elapsed_ms = started.elapsed().as_millis(),
+                    elapsed_ms = crate::millis(started.elapsed()),
                     "shutdown step done"
                 );
                 Some(value)
@@ -123,7 +123,7 @@ impl Steps {
             Err(_) => {
                 warn!(
                     step = name,
-                    budget_ms = budget.as_millis(),
+                    budget_ms = crate::millis(budget),
                     "shutdown step ran over its budget and was left"
                 );
                 self.exit = Exit::OverBudget;

@@ -106,3 +106,75 @@ fn read(files: &TlsFiles) -> Result<CertifiedKey, TlsError> {
         },
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use actix_web::{HttpResponse, web};
+    use prometheus_client::registry::Registry;
+
+    use super::*;
+    use crate::config::Listen;
+    use crate::http;
+
+    /// Writes a new certificate for localhost and its key; returns the certificate.
+    fn write_pair(directory: &Path) -> String {
+        let pair =
+            rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("generated");
+        std::fs::write(directory.join("tls.crt"), pair.cert.pem()).expect("written");
+        std::fs::write(directory.join("tls.key"), pair.signing_key.serialize_pem())
+            .expect("written");
+        pair.cert.pem()
+    }
+
+    async fn ask(port: u16, trusted: &str) -> Result<u16, reqwest::Error> {
+        let trusted = reqwest::Certificate::from_pem(trusted.as_bytes()).expect("a certificate");
+        let client = reqwest::Client::builder()
+            .tls_certs_only([trusted])
+            .build()
+            .expect("a client");
+        let response = client
+            .get(format!("https://localhost:{port}/"))
+            .send()
+            .await?;
+        Ok(response.status().as_u16())
+    }
+
+    #[tokio::test]
+    async fn a_listener_shows_its_certificate_and_after_a_reload_the_new_one() {
+        install_crypto_provider();
+        let directory = tempfile::tempdir().expect("a folder");
+        let first = write_pair(directory.path());
+        let files = TlsFiles {
+            certificate: directory.path().join("tls.crt"),
+            key: directory.path().join("tls.key"),
+        };
+        let certificate = Certificate::load(&files).expect("a pair");
+        let listener = http::bind("127.0.0.1:0".parse().expect("an address")).expect("a free port");
+        let port = listener.local_addr().expect("bound").port();
+        let listen = Listen {
+            workers: 1,
+            ..Listen::default()
+        };
+        let edge = http::Edge::new(&mut Registry::default());
+        let routes = |app: &mut web::ServiceConfig| {
+            app.route("/", web::get().to(HttpResponse::Ok));
+        };
+        let drain = std::time::Duration::from_secs(1);
+        let server = http::serve(listener, &listen, Some(&certificate), drain, edge, routes)
+            .expect("it listens");
+        tokio::spawn(server);
+        assert_eq!(ask(port, &first).await.expect("trusted"), 200);
+
+        std::fs::write(&files.key, "rubbish").expect("written");
+        let error = certificate.reload().expect_err("no key").to_string();
+        assert!(error.contains("tls.key"), "{error}");
+        assert_eq!(ask(port, &first).await.expect("the one in use stays"), 200);
+
+        let second = write_pair(directory.path());
+        certificate.reload().expect("a new pair");
+        assert!(ask(port, &first).await.is_err(), "the old one is gone");
+        assert_eq!(ask(port, &second).await.expect("trusted"), 200);
+    }
+}

@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
+use crate::millis;
+
 type Reason = Option<String>;
 
 /// The checks that must hold before traffic is sent here. Cloning gives another handle to the same checks.
@@ -149,10 +151,6 @@ impl Beat {
             millis(self.since.elapsed()).saturating_sub(self.last_ms.load(Ordering::Relaxed)),
         )
     }
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 // A panic while one of these locks is held leaves whole values behind.

@@ -115,6 +115,14 @@ pub(super) fn explain(
             error.kind.to_string(),
             Some("put it in quotes".to_owned()),
         ),
+        Kind::InvalidType(_, expected) if is_whole_number(expected) => (
+            error.path.clone(),
+            error
+                .kind
+                .to_string()
+                .replace(expected.as_str(), "a whole number that is not negative"),
+            None,
+        ),
         kind => (error.path.clone(), kind.to_string(), None),
     };
     let origin = origin(&path, &error, figment, settings);
@@ -124,6 +132,11 @@ pub(super) fn explain(
         problem: redact_text(&problem),
         help,
     }))
+}
+
+/// Rust's names for such numbers say nothing to an operator.
+fn is_whole_number(expected: &str) -> bool {
+    matches!(expected, "u8" | "u16" | "u32" | "u64" | "usize")
 }
 
 fn is_secret_path(path: &[String]) -> bool {

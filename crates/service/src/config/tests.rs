@@ -204,7 +204,7 @@ fn a_wrong_value_names_key_origin_and_what_would_be_right() {
         "many",
     )]));
     assert!(
-        text.contains("`database.pool_size`") && text.contains("u32"),
+        text.contains("`database.pool_size`") && text.contains("a whole number"),
         "{text}"
     );
     assert!(

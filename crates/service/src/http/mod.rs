@@ -96,11 +96,11 @@ pub async fn edge(
     if status.is_server_error() {
         warn!(
             route,
-            elapsed_ms = elapsed.as_millis(),
+            elapsed_ms = crate::millis(elapsed),
             "answered with a server error"
         );
     } else {
-        debug!(route, elapsed_ms = elapsed.as_millis(), "answered");
+        debug!(route, elapsed_ms = crate::millis(elapsed), "answered");
     }
     Ok(response)
 }

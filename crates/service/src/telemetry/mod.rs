@@ -120,8 +120,11 @@ pub fn adopt(span: &tracing::Span, parent: &TraceParent) {
 }
 
 fn filter(directives: &str) -> Result<EnvFilter, TelemetryError> {
-    EnvFilter::try_new(directives).map_err(|_| TelemetryError::Directives {
-        directives: directives.to_owned(),
+    // What actix tells of its own threads is of use to nobody; naming it in the directives brings it back.
+    EnvFilter::try_new(format!("actix_server=warn,{directives}")).map_err(|_| {
+        TelemetryError::Directives {
+            directives: directives.to_owned(),
+        }
     })
 }
 

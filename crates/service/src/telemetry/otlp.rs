@@ -122,3 +122,53 @@ impl HttpClient for OnRuntime {
         Box::pin(async move { sent.await.map_err(HttpError::from)? })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use opentelemetry::trace::{Span, Tracer};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    /// Takes one request and answers it; returns its head.
+    async fn collector(listener: tokio::net::TcpListener) -> String {
+        let (mut stream, _) = listener.accept().await.expect("the exporter connects");
+        let mut bytes = Vec::new();
+        while !bytes.windows(4).any(|end| end == b"\r\n\r\n") {
+            let count = stream.read_buf(&mut bytes).await.expect("a request");
+            assert!(count > 0, "the request ended within its head");
+        }
+        stream
+            .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+            .await
+            .expect("answered");
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn spans_reach_the_collector_from_outside_any_runtime() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("a free port");
+        let endpoint = format!("http://{}", listener.local_addr().expect("bound"));
+        let head = tokio::spawn(collector(listener));
+        let provider = provider(&endpoint, 1.0, "test", "0").expect("a provider");
+        provider.tracer("test").start("one").end();
+        let flushed = tokio::task::spawn_blocking(move || provider.force_flush());
+        let head = head.await.expect("the collector is asked");
+        flushed.await.expect("no panic").expect("exported");
+        assert!(head.starts_with("POST /v1/traces HTTP/1.1"), "{head}");
+        assert!(head.contains("application/x-protobuf"), "{head}");
+    }
+
+    #[tokio::test]
+    async fn an_endpoint_that_is_no_url_is_refused_by_name() {
+        let error = provider("not a url", 1.0, "test", "0").expect_err("no URL");
+        assert!(
+            error
+                .to_string()
+                .contains("telemetry.otlp_endpoint `not a url`"),
+            "{error}"
+        );
+    }
+}
