@@ -23,7 +23,7 @@ use super::{
 const REFUSED: &str = "refused-by-postgres";
 /// Rows of failed and finished ranges that the temporary table may hold before it is truncated: scanning them costs, and so does a
 /// new file.
-const LITTER_ROWS: usize = 10_000;
+const LITTER_ROWS: usize = 1_000;
 
 /// What became of a row.
 #[derive(Clone, Copy, PartialEq, Eq)]
