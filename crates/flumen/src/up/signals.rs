@@ -1,14 +1,19 @@
 //! What ends a stack: Ctrl-C, SIGTERM, the closing of the terminal, or of standard input.
 
 use std::io::Read as _;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
+/// Two of them this close together are one: Ctrl-C reaches us and the script that holds our input.
+const AS_ONE: Duration = Duration::from_secs(1);
+
 /// Listens for all of them.
 pub(super) struct Signals {
     signals: [Signal; 3],
+    ended: Option<Instant>,
     /// Told when standard input ends; never, when nobody asked for that.
     parent: Option<oneshot::Receiver<()>>,
 }
@@ -22,6 +27,7 @@ impl Signals {
                 listen(SignalKind::terminate())?,
                 listen(SignalKind::hangup())?,
             ],
+            ended: None,
             parent: with_parent.then(end_of_input).transpose()?,
         })
     }
@@ -40,11 +46,17 @@ impl Signals {
             () = any(&mut self.signals) => {}
             () = gone => {}
         }
+        self.ended = Some(Instant::now());
     }
 
     /// Waits for a signal from somebody who does not want to wait for an orderly end.
     pub(super) async fn again(&mut self) {
-        any(&mut self.signals).await;
+        loop {
+            any(&mut self.signals).await;
+            if self.ended.is_none_or(|ended| ended.elapsed() > AS_ONE) {
+                return;
+            }
+        }
     }
 }
 
