@@ -33,6 +33,11 @@ export class Ring<T> {
     this.#rows = [...rows.toReversed(), ...this.#rows].slice(0, this.#most);
   }
 
+  /** Adds rows that are older than all others, newest first. */
+  addOlder(rows: readonly T[]): void {
+    this.#rows = [...this.#rows, ...rows].slice(0, this.#most);
+  }
+
   /** Shows what waited. Returns how many of them were let go. */
   release(): number {
     const waited = this.#waiting;

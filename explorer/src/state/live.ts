@@ -4,7 +4,7 @@ import type { Client } from '../api/client';
 import type { Failure } from '../api/failure';
 import { type EventQuery, routes } from '../api/routes';
 import { followTail } from '../api/tail';
-import type { WireEvent } from '../api/wire';
+import type { EventsPage, WireEvent } from '../api/wire';
 import { type Filter, passes } from '../lib/filter';
 import { Ring } from '../lib/ring';
 import { announce } from './announce';
@@ -44,7 +44,7 @@ let arrivals: { at: number; n: number }[] = [];
 let pending: LiveRow[] = [];
 let frame = 0;
 
-/** Follows from now on, below the newest events that are already known. */
+/** Follows from now on, over the newest events that are already known; without any, the newest are read. */
 export function startLive(client: Client, query: EventQuery, filters: readonly Filter[], seed: readonly WireEvent[]): void {
   stopLive();
   const run = (running = new AbortController());
@@ -57,6 +57,7 @@ export function startLive(client: Client, query: EventQuery, filters: readonly F
   // The tail knows sources and types; what else is filtered, is filtered here.
   const local = filters.filter((f) => f.field === 'data' || f.field === 'subject');
   const seen = new Set(seed.map((e) => e.uid));
+  if (seed.length === 0) void readSeed(client, query, fresh, seen, run.signal);
   void followTail(client, (after) => routes.tail(query, after), null, {
     opened: () => (connection.value = { kind: 'open' }),
     events: (events) => {
@@ -76,6 +77,25 @@ export function startLive(client: Client, query: EventQuery, filters: readonly F
   }, run.signal);
   const ticker = setInterval(measure, 500);
   run.signal.addEventListener('abort', () => clearInterval(ticker));
+}
+
+/** How many events of the past one finds under those that come. */
+const SEED = 50;
+
+async function readSeed(client: Client, query: EventQuery, into: Ring<LiveRow>, seen: Set<string>, signal: AbortSignal): Promise<void> {
+  try {
+    const { body } = await client.get<EventsPage>(routes.events({ ...query, to: null }, { order: 'desc', limit: SEED }), signal);
+    if (signal.aborted) return;
+    flush();
+    // Some of them may have come through the tail meanwhile.
+    const there = new Set(into.rows.map((row) => (isGap(row) ? '' : row.uid)));
+    into.addOlder(body.events.filter((event) => !there.has(event.uid)));
+    for (const event of body.events) seen.add(event.uid);
+    version.value += 1;
+  } catch (error) {
+    // The tail itself says what is wrong; only a key that stopped working matters here.
+    if (!signal.aborted) noteFailure(error);
+  }
 }
 
 export function stopLive(): void {

@@ -29,7 +29,7 @@ export function DeadLetters() {
       {rows.length > 0 && (
         <div class="grid-scroll" tabIndex={0} role="region" aria-label="Table of dead letters">
           <table class="grid grid-letters">
-            <thead><tr><th scope="col">Set aside</th><th scope="col">Reason</th><th scope="col">Record</th><th scope="col">Detail</th><th scope="col"><span class="offscreen">More</span></th></tr></thead>
+            <thead><tr><th scope="col">Set aside</th><th scope="col">Reason</th><th scope="col" class="only-wide">Record</th><th scope="col" class="only-wide">Detail</th><th scope="col"><span class="offscreen">More</span></th></tr></thead>
             <tbody>{rows.map((letter) => <LetterRow key={letter.id} letter={letter} />)}</tbody>
           </table>
         </div>
@@ -49,19 +49,23 @@ function LetterRow({ letter }: { letter: DeadLetter }) {
       <tr class={open ? 'letter-open' : ''}>
         <td class="mono nowrap">{dayOf(at, utc)} {clockOf(at, utc)}</td>
         <td><span class="chip chip-bad"><Text value={letter.reason} /></span></td>
-        <td class="mono nowrap"><Text value={place} /></td>
-        <td class="letter-detail"><Text value={letter.detail ?? ''} /></td>
+        <td class="mono nowrap only-wide"><Text value={place} /></td>
+        <td class="letter-detail only-wide"><Text value={letter.detail ?? ''} /></td>
         <td><button type="button" class="button button-ghost" aria-expanded={open} aria-label={`Record ${place}`} onClick={() => setOpen(!open)}><Icon name={open ? 'up' : 'down'} /></button></td>
       </tr>
-      {open && <tr class="letter-record"><td colSpan={5}><Record letter={letter} /></td></tr>}
+      {open && <tr class="letter-record"><td colSpan={5}><Record letter={letter} place={place} /></td></tr>}
     </>
   );
 }
 
-function Record({ letter }: { letter: DeadLetter }) {
+function Record({ letter, place }: { letter: DeadLetter; place: string }) {
   const value = letter.value_base64 == null ? null : textOf(letter.value_base64);
   return (
     <div class="record">
+      <dl class="attributes only-narrow">
+        <div class="attribute"><dt>Record</dt><dd><span class="attribute-value"><Text value={place} /></span></dd></div>
+        <div class="attribute"><dt>Detail</dt><dd><span class="attribute-value"><Text value={letter.detail ?? ''} /></span></dd></div>
+      </dl>
       <dl class="attributes">{Object.entries(letter.headers ?? {}).map(([name, text]) => <div key={name} class="attribute"><dt class="mono"><Text value={name} /></dt><dd><span class="attribute-value mono"><Text value={text} /></span></dd></div>)}</dl>
       {value === null ? <p class="muted">The record has no value.</p> : <pre class="raw"><Text value={value} /></pre>}
       {value !== null && <button type="button" class="button" onClick={() => void copy(value, 'Value')}><Icon name="copy" /><span>Copy the value</span></button>}

@@ -21,14 +21,14 @@ export function LagPanel() {
       {data && (
         <div class="grid-scroll" tabIndex={0} role="region" aria-label="Table of partitions">
           <table class="grid">
-            <thead><tr><th scope="col">Partition</th><th scope="col" class="number">Stored up to</th><th scope="col" class="number">End of the log</th><th scope="col" class="number">Records behind</th><th scope="col">Checkpoint</th></tr></thead>
+            <thead><tr><th scope="col">Partition</th><th scope="col" class="number">Records behind</th><th scope="col" class="number">Stored up to</th><th scope="col" class="number">End of the log</th><th scope="col">Checkpoint</th></tr></thead>
             <tbody>
               {data.partitions.map((p) => (
                 <tr key={p.kafka_partition}>
                   <th scope="row" class="mono">{p.kafka_partition}</th>
+                  <td class="number"><span class={p.lag > 1000 ? 'chip chip-warn' : p.lag > 0 ? 'chip' : 'faint'}>{count(p.lag)}</span></td>
                   <td class="number">{count(p.next_offset)}</td>
                   <td class="number">{count(p.end_offset)}</td>
-                  <td class="number"><span class={p.lag > 1000 ? 'chip chip-warn' : p.lag > 0 ? 'chip' : 'faint'}>{count(p.lag)}</span></td>
                   <td class="muted">{p.updated_at ? ago(Date.parse(p.updated_at), now.value) : '–'}</td>
                 </tr>
               ))}

@@ -17,6 +17,8 @@ export interface PlotInput {
 }
 
 const AXIS_FONT = '11px Inter, system-ui, sans-serif';
+/** Steps of the axis of counts: there is no half an event. */
+const COUNT_STEPS = Array.from({ length: 12 }, (_, i) => [1, 2, 5].map((n) => n * 10 ** i)).flat();
 /** The gap between bars, in CSS pixels. */
 const GAP = 1;
 
@@ -40,7 +42,7 @@ export function makePlot(target: HTMLElement, width: number, height: number, inp
     },
     axes: [
       { stroke: input.ink.text, font: AXIS_FONT, size: 24, gap: 4, space: 84, grid: { show: false }, ticks: { show: false }, values: (_u, splits) => splits.map((s, i) => tick(s * 1000, splits, i, input)) },
-      { stroke: input.ink.text, font: AXIS_FONT, size: input.narrow ? 34 : 44, gap: 6, space: 36, grid: { stroke: input.ink.grid, width: 1 }, ticks: { show: false }, values: (_u, splits) => splits.map((n) => (Number.isInteger(n) ? short(n) : '')) },
+      { stroke: input.ink.text, font: AXIS_FONT, size: input.narrow ? 34 : 44, gap: 6, space: 36, incrs: COUNT_STEPS, grid: { stroke: input.ink.grid, width: 1 }, ticks: { show: false }, values: (_u, splits) => splits.map((n) => short(n)) },
     ],
     series: [{}, ...drawn.map((s) => ({ fill: s.colour, stroke: s.colour, width: 0, points: { show: false }, ...(paths ? { paths } : {}) }))],
   };

@@ -84,6 +84,13 @@ describe('Ring', () => {
     expect(ring.rows).toEqual([5, 4, 3, 2]);
   });
 
+  it('takes older rows below the others', () => {
+    const ring = new Ring<number>(3);
+    ring.add([8, 9], false);
+    ring.addOlder([7, 6, 5]);
+    expect(ring.rows).toEqual([9, 8, 7]);
+  });
+
   it('keeps what comes while paused, and says what it let go', () => {
     const ring = new Ring<number>(3);
     ring.add([1], false);
