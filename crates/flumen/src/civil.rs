@@ -52,7 +52,6 @@ pub(crate) fn write_time(out: &mut Vec<u8>, micros: i64) {
 }
 
 /// Appends a number in exactly `width` decimal digits.
-#[expect(clippy::cast_possible_truncation, reason = "a digit is below ten")]
 pub(crate) fn digits(out: &mut Vec<u8>, mut number: u64, width: usize) {
     let start = out.len();
     out.resize(start + width, b'0');

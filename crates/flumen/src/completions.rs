@@ -22,7 +22,6 @@ pub struct Args {
 ///
 /// # Errors
 /// When standard output cannot be written.
-#[expect(clippy::unused_async, reason = "all subcommands have one shape")]
 pub async fn run(args: Args) -> anyhow::Result<()> {
     std::io::stdout()
         .write_all(&script(args.shell))

@@ -73,12 +73,6 @@ impl Histogram {
 
     /// The duration that this share (0 to 1) of all is not longer than.
     pub fn percentile(&self, share: f64) -> Duration {
-        #[expect(
-            clippy::cast_precision_loss,
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a rank"
-        )]
         let rank = ((share * self.count as f64).ceil() as u64).max(1);
         let mut seen = 0;
         for (index, count) in self.buckets.iter().enumerate() {
@@ -92,7 +86,6 @@ impl Histogram {
 }
 
 /// Exact below `2 * STEPS`, then `STEPS` buckets for each power of two.
-#[expect(clippy::cast_possible_truncation, reason = "below BUCKETS")]
 fn bucket(micros: u64) -> usize {
     if micros < 2 * STEPS {
         return micros as usize;

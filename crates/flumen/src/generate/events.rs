@@ -135,7 +135,6 @@ impl Events {
     }
 
     /// A share from 0 to 1 that is the same for the same seed and number, for spreading times.
-    #[expect(clippy::cast_precision_loss, reason = "53 bits are enough for a share")]
     pub(super) fn share(&self, number: u64) -> f64 {
         (mix(self.seed ^ 0x5bd1_e995 ^ mix(number)) >> 11) as f64 / (1_u64 << 53) as f64
     }
@@ -219,12 +218,6 @@ fn application(number: u16) -> String {
 }
 
 /// The first of `many` more often than the last, each at least once where there is room.
-#[expect(
-    clippy::cast_precision_loss,
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a share of a small table"
-)]
 fn skewed(at: usize, many: usize) -> u16 {
     let share = (at as f64 + 0.5) / CHOICES as f64;
     ((share.powf(1.8) * many as f64) as usize).min(many - 1) as u16
@@ -242,10 +235,6 @@ fn deed_choices() -> Vec<u8> {
     choices
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "the remainder is below a usize"
-)]
 fn below(number: u64, many: usize) -> usize {
     (number % many as u64) as usize
 }

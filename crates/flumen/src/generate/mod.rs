@@ -126,11 +126,6 @@ impl Args {
         if self.mode.is_one_a_request() {
             return 1;
         }
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "clamped to a small number"
-        )]
         self.batch.unwrap_or(match self.rate {
             Rate::Max => 100,
             Rate::PerSecond(rate) => (rate / 10.0).clamp(1.0, 100.0) as u32,
@@ -176,11 +171,6 @@ impl Times {
     }
 
     /// Time of event `number`, given what time it is.
-    #[expect(
-        clippy::cast_precision_loss,
-        clippy::cast_possible_truncation,
-        reason = "microseconds of a spread need not be exact"
-    )]
     fn at(self, events: &Events, number: u64, now: i64) -> i64 {
         match self {
             Self::Now => now,
@@ -237,11 +227,6 @@ fn now_micros() -> i64 {
 }
 
 /// A number of events; `1e6` is one.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "checked to be a whole number in range"
-)]
 fn count(text: &str) -> Result<u64, String> {
     if let Ok(count) = text.replace('_', "").parse() {
         return Ok(count);

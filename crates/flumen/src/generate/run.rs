@@ -127,7 +127,6 @@ async fn connection(shared: Arc<Shared>, client: Client) -> Stats {
         let due = match shared.args.rate {
             Rate::Max => Instant::now(),
             Rate::PerSecond(rate) => {
-                #[expect(clippy::cast_precision_loss, reason = "a schedule in seconds")]
                 let due = shared.started + Duration::from_secs_f64(first as f64 / rate);
                 tokio::select! {
                     () = tokio::time::sleep_until(due.into()) => due,

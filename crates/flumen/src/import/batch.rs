@@ -270,7 +270,6 @@ impl Pace {
             std::thread::sleep((due - now).min(Duration::from_millis(100)));
             now = Instant::now();
         }
-        #[expect(clippy::cast_precision_loss, reason = "a batch is small")]
         let span = Duration::from_secs_f64(events as f64 / rate);
         self.due = Some(due + span);
         true

@@ -1,8 +1,8 @@
 //! `flumen import`: rows of files become events.
 //!
-//! A thread of its own reads and maps rows into batches of bytes ([`batch`]); a few senders post
-//! them ([`pipeline`]); batches are settled in the order of their rows, so that the position that
-//! is noted ([`resume`]) is exact. Memory is bounded by the number of batches under way.
+//! A thread of its own reads and maps rows into batches of bytes (`batch`); a few senders post
+//! them (`pipeline`); batches are settled in the order of their rows, so that the position that
+//! is noted (`resume`) is exact. Memory is bounded by the number of batches under way.
 //!
 //! Every event has an id that is the same when the file is imported again, so importing twice, or
 //! going on after an interruption, stores each row once.

@@ -167,11 +167,6 @@ impl Progress {
         match &self.bar {
             Some(bar) => {
                 let share = self.share(totals.rows, consumed).unwrap_or_default();
-                #[expect(
-                    clippy::cast_possible_truncation,
-                    clippy::cast_sign_loss,
-                    reason = "a share of a thousand"
-                )]
                 bar.set_position((share * 1000.0) as u64);
                 bar.set_message(line);
             }
@@ -189,7 +184,6 @@ impl Progress {
     }
 
     /// How much is done, from 0 to 1.
-    #[expect(clippy::cast_precision_loss, reason = "a share for people")]
     fn share(&self, rows: u64, consumed: u64) -> Option<f64> {
         let by_rows = self
             .limit

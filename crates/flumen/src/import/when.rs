@@ -159,11 +159,6 @@ fn unix(text: &str, per_second: i64) -> Option<i64> {
     i64::try_from(micros).ok()
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    clippy::cast_possible_truncation,
-    reason = "a number with an exponent has no more precision to lose"
-)]
 fn float_unix(text: &str, per_second: i64) -> Option<i64> {
     let number: f64 = text.parse().ok()?;
     let micros = (number * 1e6 / per_second as f64).floor();

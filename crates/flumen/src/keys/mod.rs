@@ -130,7 +130,6 @@ pub struct RevokeArgs {
 ///
 /// # Errors
 /// When the file cannot be read or written, or does not hold what was asked for.
-#[expect(clippy::unused_async, reason = "all subcommands have one shape")]
 pub async fn run(args: Args) -> anyhow::Result<()> {
     match args.command {
         Command::Create(args) => create(&args),

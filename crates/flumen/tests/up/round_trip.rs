@@ -1,8 +1,11 @@
 //! From `up` to `down`, with an event that travels the whole path.
 
+use std::process::Command;
+
+use devstack::testing::eventually;
 use serde_json::Value;
 
-use crate::stack::{Stack, all_gone};
+use crate::stack::{PATIENCE, Stack, all_gone};
 
 #[tokio::test]
 async fn an_event_travels_through_a_pipeline_that_up_started_and_down_ends() {
@@ -37,6 +40,42 @@ async fn an_event_travels_through_a_pipeline_that_up_started_and_down_ends() {
         stack.flumen("down", &[]).status.success(),
         "down may be repeated"
     );
+}
+
+#[tokio::test]
+async fn the_commands_on_the_screen_work_when_pasted() {
+    let stack = Stack::new();
+    let screen = stack.start(&[]);
+    let commands: Vec<&str> = screen
+        .split("\n\n")
+        .map(str::trim)
+        .filter(|block| block.starts_with("curl ") || block.starts_with("psql "))
+        .collect();
+    let [send, read, follow, psql] = commands[..] else {
+        panic!("three curl commands and one psql: {commands:#?}");
+    };
+    assert!(pasted(send).contains("\"accepted\":1"));
+    eventually(PATIENCE, || async {
+        let answer = pasted(read);
+        if answer.contains("user.login") {
+            Ok(())
+        } else {
+            Err(answer)
+        }
+    })
+    .await;
+    // Two seconds will do here.
+    assert!(pasted(&follow.replace("wait=20s", "wait=2s")).contains("\"next\":"));
+    assert!(pasted(psql).contains("my-app"));
+}
+
+fn pasted(command: &str) -> String {
+    let output = Command::new("sh")
+        .args(["-c", command])
+        .output()
+        .expect("run sh");
+    assert!(output.status.success(), "{command}: {output:?}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 #[tokio::test]

@@ -35,8 +35,8 @@ impl Stack {
         stack
     }
 
-    /// Starts the pipeline, or starts it again.
-    pub(crate) fn start(&self, options: &[&str]) {
+    /// Starts the pipeline, or starts it again; returns the screen it ends on.
+    pub(crate) fn start(&self, options: &[&str]) -> String {
         let output = self.flumen("up", &[&["--detach", "--ports", "auto"], options].concat());
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(
@@ -45,6 +45,7 @@ impl Stack {
         );
         let stdout = String::from_utf8_lossy(&output.stdout);
         assert!(stdout.contains("Flumen is ready."), "{stdout}");
+        stdout.into_owned()
     }
 
     /// Runs a subcommand on the state folder.
