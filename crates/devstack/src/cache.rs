@@ -9,7 +9,7 @@ use std::hash::{Hash as _, Hasher as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::process::Command;
 
@@ -17,6 +17,9 @@ use crate::error::IoContext as _;
 use crate::{Error, Progress};
 
 const POM: &str = include_str!("../pom.xml");
+
+/// How often a fetch says that it goes on.
+const STILL_AT_IT: Duration = Duration::from_secs(10);
 
 /// What to do without Java or Maven.
 const WAYS_OUT: &str = "  - install Java 17 and Maven, for example: apt-get install openjdk-17-jre-headless maven
@@ -86,7 +89,12 @@ async fn fetch(
     let scratch = folder.with_extension("partial");
     let _ = fs::remove_dir_all(&scratch);
     make_folder(&scratch)?;
-    copy_dependencies(&scratch, what, args).await?;
+    let copying = copy_dependencies(&scratch, what, args);
+    say_while(copying, progress, || {
+        let seconds = started.elapsed().as_secs();
+        format!("still fetching {what} ({seconds} s; 60 MB in all, from Maven's repositories)")
+    })
+    .await?;
     prepare(&scratch).await?;
     fs::rename(&scratch, &folder).during(|| format!("keep {what} in {}", folder.display()))?;
     progress.say(format!(
@@ -94,6 +102,21 @@ async fn fetch(
         started.elapsed().as_secs_f64()
     ));
     Ok(folder)
+}
+
+/// Says something every now and then until the work is done.
+async fn say_while<T>(
+    work: impl Future<Output = T>,
+    progress: &Progress,
+    line: impl Fn() -> String,
+) -> T {
+    let mut work = std::pin::pin!(work);
+    loop {
+        match tokio::time::timeout(STILL_AT_IT, work.as_mut()).await {
+            Ok(done) => return done,
+            Err(_) => progress.say(line()),
+        }
+    }
 }
 
 async fn lock(path: &Path, what: &str, progress: &Progress) -> Result<File, Error> {
@@ -104,8 +127,12 @@ async fn lock(path: &Path, what: &str, progress: &Progress) -> Result<File, Erro
     progress.say(format!(
         "another process is fetching {what}: waiting for it"
     ));
-    let locked = tokio::task::spawn_blocking(move || file.lock().map(|()| file)).await;
+    let waiting = tokio::task::spawn_blocking(move || file.lock().map(|()| file));
+    let locked = say_while(waiting, progress, || {
+        format!("still waiting for another process that fetches {what}")
+    });
     locked
+        .await
         .unwrap_or_else(|error| Err(std::io::Error::other(error)))
         .during(|| format!("lock {}", path.display()))
 }
