@@ -156,13 +156,24 @@ impl Partitions {
 
     /// Reads what there is.
     async fn learn(&self, pool: &Pool) -> Result<(), StoreError> {
-        let mut spans: Vec<Span> = list(pool)
-            .await?
-            .into_iter()
-            .filter(|partition| partition.parent == "events" && !partition.detach_pending)
-            .map(|partition| partition.span)
+        let client = pool.get().await?;
+        let fail = |error| StoreError::from_pg("look at the partitions", &error);
+        // Without their sizes: those would wait for whoever has one of them locked.
+        let statement = client
+            .prepare_cached(
+                "SELECT range_start, range_end FROM flumen_partitions \
+                 WHERE parent = 'events' AND NOT detach_pending ORDER BY range_start",
+            )
+            .await
+            .map_err(fail)?;
+        let rows = client.query(&statement, &[]).await.map_err(fail)?;
+        let spans = rows
+            .iter()
+            .map(|row| Span {
+                start: row.get::<_, PgTime>(0).0,
+                end: row.get::<_, PgTime>(1).0,
+            })
             .collect();
-        spans.sort_unstable();
         self.write(|known| *known = spans);
         Ok(())
     }
@@ -183,9 +194,17 @@ impl Partitions {
     }
 
     async fn ensure(&self, pool: &Pool, moment: i64) -> Result<Ensured, StoreError> {
+        const DOING: &str = "make a partition";
         let period = calendar::period(self.interval, moment);
         let client = pool.get().await?;
-        let fail = |error| StoreError::from_pg("make a partition", &error);
+        let fail = |error: tokio_postgres::Error| match error.code().map(|code| code.code()) {
+            // It would overlap, or be named like, one that is detached and still there for those who read it.
+            Some("42P17" | "42P07") => StoreError::outage(
+                DOING,
+                "one for that time is being retired, or a table has its name; the next `flumen maintain` drops what was retired",
+            ),
+            _ => StoreError::from_pg(DOING, &error),
+        };
         let statement = client
             .prepare_cached(
                 "SELECT range_start, range_end, created FROM flumen_ensure_partition($1, $2, $3)",
@@ -212,7 +231,7 @@ impl Partitions {
         };
         if !ensured.span.holds(moment) {
             return Err(StoreError::bug(
-                "make a partition",
+                DOING,
                 "the partition made does not hold the moment",
             ));
         }
@@ -243,7 +262,8 @@ pub async fn list(pool: &Pool) -> Result<Vec<Partition>, StoreError> {
     let fail = |error| StoreError::from_pg("list the partitions", &error);
     let statement = client
         .prepare_cached(
-            "SELECT parent, name, schema, range_start, range_end, bytes, estimated_rows, detach_pending \
+            // One dropped a moment ago has no size.
+            "SELECT parent, name, schema, range_start, range_end, coalesce(bytes, 0), estimated_rows, detach_pending \
              FROM flumen_partitions ORDER BY parent DESC, range_start",
         )
         .await

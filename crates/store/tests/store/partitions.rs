@@ -308,6 +308,10 @@ async fn a_reader_postpones_retention_and_ingest_goes_on_meanwhile() {
         matches!(&done[0].1, RetireOutcome::Postponed(_)),
         "{done:?}"
     );
+    // An event of just that time waits until the next run has finished: no dead letter, no stop.
+    let late = batch(13, &[event("late", "2026-09-20T00:00:00Z", "{}")]);
+    let error = db.sink.flush(&late).await.expect_err("being retired");
+    assert_eq!(error.kind(), store::ErrorKind::Outage, "{error}");
     analyst.batch_execute("COMMIT").await.expect("commit");
     let done = outcomes(&db, now, 30 * DAY, false).await;
     assert!(
@@ -323,6 +327,7 @@ async fn a_reader_postpones_retention_and_ingest_goes_on_meanwhile() {
         .await,
         0
     );
+    assert_eq!(db.flush(&late).await.inserted, 1);
 }
 
 #[tokio::test]
