@@ -26,7 +26,8 @@ WILDCARD_ACTION = {
 # parliament's findings that do not hold here, with the reason.
 IGNORED = {
     'UNKNOWN_FEDERATION_SOURCE': 'parliament knows SAML and web identities of three vendors; ours are named by exact subject and tested',
-    'UNKNOWN_CONDITION_FOR_ACTION': {'elasticloadbalancing:CreateAction'},  # newer than parliament's data
+    'UNKNOWN_CONDITION_FOR_ACTION': {'elasticloadbalancing:CreateAction', 'kms:EncryptionContext:'},  # newer than parliament's data
+    'MISMATCHED_TYPE': {'ArnLike requires a value of type Arn but given String'},  # an encryption context that is an ARN, as AWS documents it
     # What the load balancer controller makes or owns: bound by the cluster's tag in the condition. And calls that AWS does not narrow.
     'RESOURCE_STAR': {"['elasticloadbalancing:CreateTargetGroup']", 'elasticloadbalancing:DeregisterTargets', "'ec2:GetSecurityGroupsForVpc', 'wafv2:GetWebACL'"},
     'UNKNOWN_PREFIX': 'services younger than the data of parliament 1.6.4',
@@ -74,6 +75,8 @@ def audit(text):
         detail = f'{finding.detail}'
         if finding.issue == 'MALFORMED' and trusts and 'Resource' in detail:
             continue  # trust policies and policies on a resource name no other
+        if finding.issue == 'RESOURCE_STAR' and trusts:
+            continue  # in a policy on a resource, * is that resource
         ignored = IGNORED.get(finding.issue)
         if isinstance(ignored, str) or (ignored and any(part in detail for part in ignored)):
             continue
