@@ -279,11 +279,13 @@ impl Plan {
             .bind(column(|window| window.from), Type::INT8_ARRAY);
         sql.push(", ")
             .bind(column(|window| window.to), Type::INT8_ARRAY);
+        // OFFSET 0 keeps the planner from pulling the first offset up into the conditions below, where it would be looked up again for
+        // every row: a page of 1 000 from a million rows took 158 ms so, and 12 ms with it.
         sql.push(
             ") WITH ORDINALITY AS w(part, from_offset, to_offset, turn) \
              CROSS JOIN LATERAL (SELECT coalesce((SELECT g.kafka_offset FROM events AS g WHERE g.kafka_partition = w.part \
              AND g.kafka_offset >= w.from_offset AND g.kafka_offset < w.to_offset ORDER BY g.kafka_offset LIMIT 1), \
-             w.to_offset) AS first_offset) AS f \
+             w.to_offset) AS first_offset OFFSET 0) AS f \
              LEFT JOIN LATERAL (SELECT ",
         );
         sql.push_columns().push(
