@@ -47,8 +47,10 @@ export function stats(store: Store, params: URLSearchParams, key: MockKey): stri
   const width = bucketMs(bucket);
   const selection = selectionOf(store, params, key.sources);
   const from = Math.floor(Date.parse(params.get('from') ?? new Date(store.times[0] ?? 0).toISOString()) / width) * width;
-  const to = Date.parse(params.get('to') ?? new Date().toISOString());
-  const buckets = Math.max(1, Math.ceil((to - from) / width));
+  const to = Math.ceil(Date.parse(params.get('to') ?? new Date().toISOString()) / width) * width;
+  const buckets = Math.max(1, (to - from) / width);
+  // Counts are of whole buckets, as those of the server are.
+  [selection.start, selection.end] = [store.indexAt(from), store.indexAt(to)];
   const by = params.get('by') === 'source' ? 'source' : 'type';
   const series = new Map<string, number[]>();
   for (let i = selection.start; i < selection.end; i += 1) {
@@ -59,10 +61,10 @@ export function stats(store: Store, params: URLSearchParams, key: MockKey): stri
     const slot = Math.floor(((store.times[i] ?? 0) - from) / width);
     counts[slot] = (counts[slot] ?? 0) + 1;
   }
-  const rows = [...series].map(([name, counts]) => ({ key: name, counts, total: counts.reduce((a, b) => a + b, 0) })).sort((a, b) => b.total - a.total);
+  const rows = [...series].map(([name, counts]) => ({ [by]: name, counts, total: counts.reduce((a, b) => a + b, 0) })).sort((a, b) => b.total - a.total);
   return JSON.stringify({
-    bucket, by, from: new Date(from).toISOString(), to: new Date(to).toISOString(),
-    starts: Array.from({ length: buckets }, (_, i) => new Date(from + i * width).toISOString()),
+    bucket, from: new Date(from).toISOString(), to: new Date(to).toISOString(),
+    buckets: Array.from({ length: buckets }, (_, i) => new Date(from + i * width).toISOString()),
     series: rows, total: rows.reduce((sum, row) => sum + row.total, 0),
   });
 }

@@ -16,7 +16,7 @@ export const EXPORT_FORMATS = ['ndjson', 'csv', 'parquet'] as const;
 export type ExportFormat = (typeof EXPORT_FORMATS)[number];
 
 /** The bucket widths `/v1/stats` takes, in seconds, by the name it knows them by. */
-export const BUCKETS = { '1m': 60, '5m': 300, '15m': 900, '1h': 3600, '6h': 21_600, '1d': 86_400 } as const;
+export const BUCKETS = { '1m': 60, '5m': 300, '10m': 600, '15m': 900, '30m': 1800, '1h': 3600, '6h': 21_600, '12h': 43_200, '1d': 86_400 } as const;
 export type Bucket = keyof typeof BUCKETS;
 
 /** The largest page that is asked for. */

@@ -32,15 +32,18 @@ export interface EventsPage {
   searched_to?: string | null;
 }
 
-/** `GET /v1/stats`. */
-export interface Stats {
+/**
+ * `GET /v1/stats`. `buckets` (or `starts`) are the starts of the buckets. A series has its name as `source` or `type` (or `key`);
+ * the sum of those beyond the most has `other` with their number instead.
+ */
+export interface WireStats {
   bucket: string;
-  by: string;
   from: string;
   to: string;
-  starts: string[];
-  series: { key: string; counts: number[]; total: number }[];
   total: number;
+  buckets?: string[];
+  starts?: string[];
+  series: { source?: string; type?: string; key?: string; other?: number; counts: number[]; total: number }[];
 }
 
 /** `GET /v1/sources` and `GET /v1/types`. */

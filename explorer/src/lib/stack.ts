@@ -1,19 +1,19 @@
 /** Series as uPlot needs them for stacked bars: each one drawn from zero up to the sum of itself and those below. */
 
+import { OTHER } from '../api/stats';
+
 export interface Series {
   key: string;
   counts: readonly number[];
   total: number;
 }
 
-/** The name under which the small series are summed. No source or type can be empty, so it cannot clash. */
-export const OTHER = '';
-
 /** Keeps the `most` largest and sums the rest as `OTHER`, last. Ties go by name, so that the order is stable. */
 export function topSeries(series: readonly Series[], most: number): Series[] {
-  const sorted = [...series].sort((a, b) => b.total - a.total || (a.key < b.key ? -1 : 1));
-  if (sorted.length <= most) return sorted;
-  const rest = sorted.slice(most);
+  const sorted = series.filter((s) => s.key !== OTHER).sort((a, b) => b.total - a.total || (a.key < b.key ? -1 : 1));
+  // What the server already summed joins what is summed here.
+  const rest = [...sorted.slice(most), ...series.filter((s) => s.key === OTHER)];
+  if (rest.length === 0) return sorted;
   const counts = (rest[0]?.counts ?? []).map((_, i) => rest.reduce((sum, s) => sum + (s.counts[i] ?? 0), 0));
   return [...sorted.slice(0, most), { key: OTHER, counts, total: rest.reduce((sum, s) => sum + s.total, 0) }];
 }

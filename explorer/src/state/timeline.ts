@@ -2,7 +2,8 @@
 import { computed, signal } from '@preact/signals';
 import type { Client } from '../api/client';
 import { type Bucket, routes } from '../api/routes';
-import type { FacetValues, Stats } from '../api/wire';
+import { readStats, type Stats } from '../api/stats';
+import type { FacetValues, WireStats } from '../api/wire';
 import { chooseBucket, MOST_BARS } from '../lib/buckets';
 import { COLOURS, Palette } from '../lib/palette';
 import { topSeries } from '../lib/stack';
@@ -22,8 +23,8 @@ export const series = computed(() => {
   const data = stats.state.value.data;
   if (!data) return [];
   const top = topSeries(data.series, COLOURS);
-  palettes[data.by === 'source' ? 'source' : 'type'].assign(top.slice(0, COLOURS).map((s) => s.key));
-  return top.map((s) => ({ ...s, colour: colourOf(data.by === 'source' ? 'source' : 'type', s.key) }));
+  palettes[data.by].assign(top.slice(0, COLOURS).map((s) => s.key));
+  return top.map((s) => ({ ...s, colour: colourOf(data.by, s.key) }));
 });
 
 /** The colour's number, or null for grey. */
@@ -32,7 +33,7 @@ export function colourOf(by: 'type' | 'source', key: string): number | null {
 }
 
 export function loadStats(client: Client, { query, from, to }: Asked, by: 'type' | 'source'): void {
-  void stats.load(async (signal) => (await client.get<Stats>(routes.stats(query, bucketFor(from, to), by), signal)).body);
+  void stats.load(async (signal) => readStats((await client.get<WireStats>(routes.stats(query, bucketFor(from, to), by), signal)).body, by));
 }
 
 /** As fine as this screen can show. */

@@ -1,6 +1,6 @@
 /** What one bar of the timeline is made of. */
 import { count } from '../lib/format';
-import { OTHER } from '../lib/stack';
+import { OTHER } from '../api/stats';
 import { Text } from './Text';
 
 const HALF_WIDTH = 120;

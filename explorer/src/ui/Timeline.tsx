@@ -1,7 +1,7 @@
 /** How many events there were when: stacked bars, drag or keys to zoom. */
 import { bucketMs } from '../lib/buckets';
 import { count, short } from '../lib/format';
-import { OTHER } from '../lib/stack';
+import { OTHER } from '../api/stats';
 import { asked, countsAreWider } from '../state/query';
 import { client } from '../state/session';
 import { hidden, loadStats, series, stats, toggleSeries } from '../state/timeline';
@@ -13,7 +13,7 @@ import { Text } from './Text';
 import { TimelinePlot } from './TimelinePlot';
 import { withKey } from './with-key';
 
-const BUCKET_NAMES: Partial<Record<string, string>> = { '1m': 'minute', '5m': '5 minutes', '15m': '15 minutes', '1h': 'hour', '6h': '6 hours', '1d': 'day' };
+const BUCKET_NAMES: Partial<Record<string, string>> = { '1m': 'minute', '5m': '5 minutes', '10m': '10 minutes', '15m': '15 minutes', '30m': '30 minutes', '1h': 'hour', '6h': '6 hours', '12h': '12 hours', '1d': 'day' };
 
 export function Timeline() {
   const { data, loading, failure } = stats.state.value;
@@ -22,7 +22,7 @@ export function Timeline() {
   return (
     <section class="timeline card" aria-label="Events over time" aria-busy={loading}>
       <div class="timeline-head">
-        <p class="timeline-total"><strong>{data ? count(data.total) : '–'}</strong> <span class="muted">events{bucket ? <span class="only-wide"> · a bar is {article(bucket)}</span> : null}</span></p>
+        <p class="timeline-total" title="Counted in whole bars"><strong>{data ? count(data.total) : '–'}</strong> <span class="muted">events{bucket ? <span class="only-wide"> · a bar is {article(bucket)}</span> : null}</span></p>
         {countsAreWider.value && (
           <span class="notice" title="Counts are kept by source and type. Filters on subject and data apply to the table below, not to these bars."><Icon name="info" size={14} /><span>Without subject and data filters</span></span>
         )}

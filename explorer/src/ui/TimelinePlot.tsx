@@ -1,9 +1,9 @@
 /** The plot, and over it what reacts: a pointer or the arrow keys choose bars, a drag or Enter zooms. */
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type uPlot from 'uplot';
-import type { Stats } from '../api/wire';
+import { OTHER, type Stats } from '../api/stats';
 import { count } from '../lib/format';
-import { cumulate, OTHER, visibleSeries } from '../lib/stack';
+import { cumulate, visibleSeries } from '../lib/stack';
 import { clockOf, DAY, dayOf } from '../lib/time';
 import { announce } from '../state/announce';
 import { isDark, zone } from '../state/preferences';
@@ -33,7 +33,7 @@ export function TimelinePlot({ data, bucket }: { data: Stats; bucket: number }) 
 
   const utc = zone.value === 'utc';
   const dark = isDark();
-  const starts = data.starts.map((s) => Date.parse(s));
+  const { starts } = data;
   const shown = visibleSeries(series.value, hidden.value);
   const shape = JSON.stringify([shown.map((s) => [s.key, s.colour]), dark, utc, size, asked.value.from, asked.value.to]);
 
@@ -42,7 +42,7 @@ export function TimelinePlot({ data, bucket }: { data: Stats; bucket: number }) 
     const style = getComputedStyle(document.documentElement);
     const heights = cumulate(shown, starts.length);
     const made = makePlot(canvas.current, size.width, size.height, {
-      starts, bucket, from: Date.parse(data.from), to: Date.parse(data.to), utc, narrow: size.width < 480,
+      starts, bucket, from: data.from, to: data.to, utc, narrow: size.width < 480,
       stacks: shown.map((s, i) => ({ heights: heights[i] ?? [], colour: style.getPropertyValue(`--c-${s.key === OTHER ? 'x' : (s.colour ?? 'x')}`).trim() })),
       ink: { text: style.getPropertyValue('--ink-3').trim(), grid: style.getPropertyValue('--line-1').trim() },
     });

@@ -3,6 +3,7 @@ import { Client } from '../../src/api/client';
 import { download } from '../../src/api/download';
 import { Failure, failureOf, parseRetryAfter } from '../../src/api/failure';
 import { routes } from '../../src/api/routes';
+import { OTHER, readStats } from '../../src/api/stats';
 import { SseParser } from '../../src/api/sse';
 import { followTail } from '../../src/api/tail';
 import type { WireEvent } from '../../src/api/wire';
@@ -32,6 +33,21 @@ describe('routes', () => {
     expect(routes.facet('type', query)).toBe('/v1/types?source=shop-*&source=a%20b&from=2026-01-01T00:00:00Z');
     expect(routes.tail(query, 't7')).toBe('/v1/tail?after=t7&source=shop-*&source=a%20b&type=x%26y');
     expect(() => routes.events({ ...query, subjects: ['\ud800'] }, { order: 'asc' })).not.toThrow();
+  });
+});
+
+describe('readStats', () => {
+  const head = { bucket: '1h', from: '2026-01-01T00:00:00Z', to: '2026-01-01T02:00:00Z', total: 6 };
+  const starts = ['2026-01-01T00:00:00Z', '2026-01-01T01:00:00Z'];
+
+  it('reads a series named by what it is split by, and the rest', () => {
+    const stats = readStats({ ...head, buckets: starts, series: [{ type: 'a', total: 5, counts: [2, 3] }, { other: 9, total: 1, counts: [0, 1] }] }, 'type');
+    expect(stats.series.map((s) => s.key)).toEqual(['a', OTHER]);
+    expect(stats.starts).toEqual(starts.map((s) => Date.parse(s)));
+  });
+
+  it('reads a series with a key', () => {
+    expect(readStats({ ...head, starts, series: [{ key: 'a', total: 6, counts: [3, 3] }] }, 'source')).toMatchObject({ by: 'source', series: [{ key: 'a' }], starts: [head.from, starts[1]].map((s) => Date.parse(s ?? '')) });
   });
 });
 

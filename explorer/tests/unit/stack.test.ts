@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { COLOURS, Palette } from '../../src/lib/palette';
-import { cumulate, OTHER, topSeries, visibleSeries } from '../../src/lib/stack';
+import { OTHER } from '../../src/api/stats';
+import { cumulate, topSeries, visibleSeries } from '../../src/lib/stack';
 
 const of = (key: string, ...counts: number[]) => ({ key, counts, total: counts.reduce((a, b) => a + b, 0) });
 
@@ -11,6 +12,10 @@ describe('topSeries', () => {
     expect(top.map((s) => s.key)).toEqual(['b', 'a', OTHER]);
     expect(top[2]).toEqual({ key: OTHER, counts: [4, 1], total: 5 });
     expect(top.reduce((sum, s) => sum + s.total, 0)).toBe(all.reduce((sum, s) => sum + s.total, 0));
+  });
+
+  it('joins its rest with that of the server', () => {
+    expect(topSeries([of(OTHER, 90), of('a', 5), of('b', 3), of('c', 1)], 2)).toEqual([of('a', 5), of('b', 3), of(OTHER, 91)]);
   });
 
   it('adds no rest where there is none, and orders ties by name', () => {

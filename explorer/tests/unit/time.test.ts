@@ -47,7 +47,7 @@ describe('words', () => {
 describe('chooseBucket', () => {
   it('is as fine as the bars allow', () => {
     expect(chooseBucket(0, 15 * MINUTE)).toBe('1m');
-    expect(chooseBucket(0, DAY)).toBe('15m');
+    expect(chooseBucket(0, DAY)).toBe('10m');
     expect(chooseBucket(0, 7 * DAY)).toBe('1h');
     expect(chooseBucket(0, 7 * DAY, 100)).toBe('6h');
     expect(chooseBucket(0, 3650 * DAY)).toBe('1d');
