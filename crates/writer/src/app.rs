@@ -137,6 +137,10 @@ impl Application {
             config.maintenance.interval,
             metrics.clone(),
         ));
+        tasks.spawn({
+            let (outage, pool) = (Arc::clone(&outage), pool.clone());
+            async move { outage.watch(&pool).await }
+        });
         let stop_reading = CancellationToken::new();
         let parts = Parts {
             joined: readiness.check("group"),

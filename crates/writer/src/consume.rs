@@ -3,9 +3,13 @@
 //! One turn: take the reports of the lanes and of the tasks that look positions up, send off what is due, wait or pause where a lane is behind, poll a
 //! burst of records. Whatever happens, the loop comes back to polling well within the group's patience, and every turn is a sign of life.
 
+mod handover;
+mod take;
+
+use self::take::{Taken, Taking};
 use crate::{
-    assignment::{self, Board, Position, Positions},
-    batch::{Pushed, Trigger},
+    assignment::{Board, Position, Positions},
+    batch::Trigger,
     config::Config,
     error::Fault,
     flush::{Job, Settled},
@@ -14,7 +18,7 @@ use crate::{
     metrics::Metrics,
     outage::Outage,
 };
-use kafka::{Consumer, Event, Polled, RecordView};
+use kafka::{Consumer, Event, Polled};
 use service::admin::{Beat, Check};
 use std::{
     collections::BTreeMap,
@@ -25,7 +29,7 @@ use std::{
     time::{Duration, Instant},
 };
 use store::{Pool, write::Batch};
-use tokio::runtime::Handle;
+use tokio::{runtime::Handle, task::AbortHandle};
 use tokio_util::sync::CancellationToken;
 
 /// The longest the loop sleeps in one go while it waits for a lane.
@@ -34,8 +38,6 @@ const SLICE: Duration = Duration::from_millis(20);
 const POLL: Duration = Duration::from_millis(50);
 /// Records taken in one turn before the lanes are looked at again.
 const BURST: usize = 256;
-/// How long a cancelled flush may take to come back: it only has to drop its connection.
-const CANCEL_TIMEOUT: Duration = Duration::from_secs(3);
 /// How often a passing fault is logged.
 const LOG_INTERVAL: Duration = Duration::from_secs(30);
 
@@ -86,6 +88,8 @@ pub(crate) struct Loop {
     lag_signalled: Instant,
     signalled: Vec<(i32, i64)>,
     complained: Option<Instant>,
+    /// The task that looks checkpoints up, if one does.
+    looking: Option<AbortHandle>,
 }
 
 impl Loop {
@@ -101,6 +105,7 @@ impl Loop {
             lag_signalled: now,
             signalled: Vec::new(),
             complained: None,
+            looking: None,
             parts,
         }
     }
@@ -323,187 +328,6 @@ impl Loop {
         }
     }
 
-    /// Asks where to read from; nothing waits for the answer.
-    fn assigned(&mut self, partitions: Vec<i32>) {
-        self.generation += 1;
-        self.parts.metrics.assignments.inc();
-        tracing::info!(
-            ?partitions,
-            "partitions assigned; looking up their checkpoints"
-        );
-        // A revocation came before, so nothing is held; were it otherwise, it would be read again from the checkpoints.
-        self.abandon();
-        self.let_go();
-        if partitions.is_empty() {
-            self.parts.joined.pass();
-            return;
-        }
-        let generation = self.generation;
-        let reports = self.parts.reports.0.clone();
-        let find = assignment::find(
-            self.parts.consumer.log(),
-            self.parts.config.kafka.topic.clone(),
-            partitions,
-            self.parts.config.assignment.start,
-            self.parts.pool.clone(),
-            Arc::clone(&self.parts.outage),
-        );
-        self.parts.runtime.spawn(async move {
-            let found = find.await;
-            // When the loop is gone nobody needs the answer.
-            drop(reports.send(Report::Positions { generation, found }));
-        });
-    }
-
-    fn begin(&mut self, positions: Positions) -> Result<(), Fault> {
-        if self.lanes.is_empty() {
-            let topic = &self.parts.config.kafka.topic;
-            let lane = |jobs| Lane::new(&positions.cluster_id, topic, jobs);
-            self.lanes = self.parts.jobs.drain(..).map(lane).collect();
-        }
-        tracing::info!(positions = ?positions.next, "reading from the checkpoints");
-        self.owned = positions
-            .next
-            .iter()
-            .map(|&(partition, next)| {
-                let position = Position {
-                    next,
-                    committed: next,
-                    unsettled_since: None,
-                };
-                (partition, position)
-            })
-            .collect();
-        self.parts.board.publish(&self.owned);
-        self.parts
-            .metrics
-            .partitions
-            .set(i64::try_from(self.owned.len()).unwrap_or(i64::MAX));
-        self.parts.joined.pass();
-        if let Err(error) = self.parts.consumer.assign(&positions.next) {
-            // A rebalance has begun in between; its events follow.
-            tracing::info!(%error, "the assignment is outdated already");
-            return Ok(());
-        }
-        if self.throttled_until.is_some() {
-            let partitions: Vec<i32> = self.owned.keys().copied().collect();
-            self.parts.consumer.pause(&partitions)?;
-        }
-        Ok(())
-    }
-
-    fn revoked(&mut self, partitions: &[i32], lost: bool) {
-        self.generation += 1;
-        self.parts.metrics.revocations.inc();
-        tracing::info!(?partitions, lost, "partitions taken back");
-        if lost {
-            // Another member may own them by now: what is held is theirs to read again.
-            self.abandon();
-        } else {
-            self.give_back(Trigger::Revoke, self.parts.config.assignment.revoke_budget);
-            self.signal_lag();
-        }
-        self.let_go();
-        if let Err(error) = self.parts.consumer.release() {
-            tracing::warn!(%error, "kafka did not take the partitions back");
-        }
-    }
-
-    /// Flushes everything that is held, within a budget; true when all of it is stored. What is not by then is given up, to be read again.
-    fn give_back(&mut self, trigger: Trigger, budget: Duration) -> bool {
-        let deadline = Instant::now() + budget;
-        loop {
-            self.parts.beat.beat();
-            for lane in &mut self.lanes {
-                lane.dispatch(trigger, &self.parts.metrics);
-            }
-            if self.lanes.iter().all(Lane::is_idle) {
-                return true;
-            }
-            let hopeless = self.parts.outage.is_on() || Instant::now() >= deadline;
-            if hopeless || self.receive_settled(SLICE).is_err() {
-                tracing::warn!(
-                    "not everything read could be stored; it is read again from the checkpoints"
-                );
-                self.abandon();
-                return false;
-            }
-        }
-    }
-
-    /// Gives up everything that is held, in flight or not.
-    fn abandon(&mut self) {
-        for lane in &mut self.lanes {
-            lane.discard();
-            lane.cancel();
-        }
-        let deadline = Instant::now() + CANCEL_TIMEOUT;
-        while self.lanes.iter().any(Lane::is_in_flight) && Instant::now() < deadline {
-            self.parts.beat.beat();
-            if self.receive_settled(SLICE).is_err() {
-                break;
-            }
-        }
-        for lane in &mut self.lanes {
-            lane.discard();
-        }
-    }
-
-    /// Takes a report while the partitions are on their way out: only how flushes ended matters. An error means that giving back has failed.
-    fn receive_settled(&mut self, timeout: Duration) -> Result<(), ()> {
-        let report = match self.parts.reports.1.recv_timeout(timeout) {
-            Ok(report) => report,
-            Err(RecvTimeoutError::Timeout) => return Ok(()),
-            Err(RecvTimeoutError::Disconnected) => return Err(()),
-        };
-        let Report::Settled {
-            lane,
-            batch,
-            settled,
-        } = report
-        else {
-            return Ok(());
-        };
-        let stored = match settled {
-            Settled::Stored(_) => {
-                for advance in batch.advances() {
-                    if let Some(position) = self.owned.get_mut(&advance.partition) {
-                        position.committed = advance.next;
-                    }
-                }
-                Ok(())
-            }
-            Settled::Abandoned => Ok(()),
-            Settled::Conflict(error) => {
-                self.parts.metrics.conflicts.inc();
-                tracing::warn!(%error, "another writer owns a partition that is being given back");
-                Err(())
-            }
-            Settled::Failed(error) => {
-                tracing::error!(%error, "the last flush failed");
-                Err(())
-            }
-        };
-        self.lanes[lane].settle(batch);
-        stored
-    }
-
-    /// Owns nothing from now on.
-    fn let_go(&mut self) {
-        self.owned.clear();
-        self.signalled.clear();
-        self.parts.board.publish(&self.owned);
-        self.parts.metrics.forget_partitions();
-        self.parts.metrics.partitions.set(0);
-        self.parts.metrics.paused.set(0);
-    }
-
-    fn rejoin(&mut self) -> Result<(), Fault> {
-        self.parts.joined.fail("joining the group again");
-        self.parts.consumer.rejoin()?;
-        Ok(())
-    }
-
     fn partitions_of(&self, lane: usize) -> Vec<i32> {
         let lanes = self.lanes.len();
         let of_lane = |partition: &&i32| lane_of(**partition, lanes) == lane;
@@ -569,58 +393,4 @@ impl Loop {
 
 fn lane_of(partition: i32, lanes: usize) -> usize {
     usize::try_from(partition).unwrap_or_default() % lanes.max(1)
-}
-
-/// What a record changes; apart from [`Loop`] because the record borrows the consumer.
-struct Taking<'a> {
-    config: &'a Config,
-    metrics: &'a Metrics,
-    lanes: &'a mut [Lane],
-    owned: &'a mut BTreeMap<i32, Position>,
-    limiter: &'a mut Limiter,
-}
-
-#[derive(Debug, PartialEq, Eq)]
-enum Taken {
-    /// There is room for more.
-    Room,
-    /// The lane has a batch to send off, or no room.
-    Full,
-}
-
-impl Taking<'_> {
-    fn take(self, record: &RecordView<'_>) -> Taken {
-        let (partition, offset) = (record.partition(), record.offset());
-        let Some(position) = self.owned.get_mut(&partition) else {
-            // Given back, or never ours: its owner reads it.
-            return Taken::Room;
-        };
-        if offset < position.next {
-            self.metrics.repeated.inc();
-            return Taken::Room;
-        }
-        let expected = position.next;
-        if offset > expected {
-            self.metrics
-                .gaps
-                .inc_by(u64::try_from(offset - expected).unwrap_or_default());
-        }
-        position.next = offset + 1;
-        if position.unsettled_since.is_none() {
-            position.unsettled_since = record.timestamp_millis();
-        }
-        let count = self.lanes.len();
-        let lane = &mut self.lanes[lane_of(partition, count)];
-        let pushed = lane.push(record, expected, &self.config.accept);
-        self.metrics.records.inc();
-        if let Pushed::DeadLetter(reason) = pushed {
-            self.metrics.dead_letter(reason, 1);
-            self.limiter.take(1, Instant::now());
-        }
-        if lane.is_full(&self.config.batch) {
-            Taken::Full
-        } else {
-            Taken::Room
-        }
-    }
 }

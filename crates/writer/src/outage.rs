@@ -3,14 +3,25 @@
 use crate::metrics::Metrics;
 use service::admin::Check;
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
+use store::Pool;
+
+/// An outage that goes on.
+#[derive(Debug, Clone, Copy)]
+struct Spell {
+    began: Instant,
+    last_attempt: Instant,
+}
+
+/// Without an attempt for this long (one takes up to `database.statement_timeout`) nobody is left who would notice that the database is back: the partitions are somebody else's.
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(90);
 
 /// Since when the database has been out, and who is told: the log once at either end, the gauge at once, readiness after a while.
 #[derive(Debug)]
 pub(crate) struct Outage {
-    since: Mutex<Option<Instant>>,
+    state: Mutex<Option<Spell>>,
     check: Check,
     unready_after: Duration,
     metrics: Metrics,
@@ -19,7 +30,7 @@ pub(crate) struct Outage {
 impl Outage {
     pub(crate) fn new(check: Check, unready_after: Duration, metrics: Metrics) -> Self {
         Self {
-            since: Mutex::new(None),
+            state: Mutex::new(None),
             check,
             unready_after,
             metrics,
@@ -28,15 +39,21 @@ impl Outage {
 
     /// An attempt failed because the database is out. Said at every attempt.
     pub(crate) fn goes_on(&self, error: &store::StoreError) {
-        let mut since = self.since.lock().unwrap_or_else(PoisonError::into_inner);
-        let began = *since.get_or_insert_with(|| {
+        let now = Instant::now();
+        let mut state = self.lock();
+        let spell = state.get_or_insert_with(|| {
             tracing::error!(%error, "the database is out; waiting for it with everything read kept");
             self.metrics.outage.set(1);
             self.metrics.outages.inc();
-            Instant::now()
+            Spell {
+                began: now,
+                last_attempt: now,
+            }
         });
+        spell.last_attempt = now;
+        let lasts = spell.began.elapsed();
         self.metrics.outage_retries.inc();
-        if began.elapsed() >= self.unready_after {
+        if lasts >= self.unready_after {
             self.check.fail(error.to_string());
         }
     }
@@ -44,25 +61,35 @@ impl Outage {
     /// An attempt succeeded.
     pub(crate) fn is_over(&self) {
         self.check.pass();
-        let began = self
-            .since
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        if let Some(began) = began {
+        let spell = self.lock().take();
+        if let Some(spell) = spell {
             self.metrics.outage.set(0);
             tracing::info!(
-                outage_seconds = began.elapsed().as_secs(),
+                outage_seconds = spell.began.elapsed().as_secs(),
                 "the database is back"
             );
         }
     }
 
     pub(crate) fn is_on(&self) -> bool {
-        self.since
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .is_some()
+        self.lock().is_some()
+    }
+
+    /// Asks the database itself once nobody else does. Runs until it is dropped.
+    pub(crate) async fn watch(&self, pool: &Pool) {
+        loop {
+            tokio::time::sleep(FORGOTTEN_AFTER / 10).await;
+            let forgotten = self
+                .lock()
+                .is_some_and(|spell| spell.last_attempt.elapsed() >= FORGOTTEN_AFTER);
+            if forgotten && pool.health().await.is_ok_and(|health| !health.read_only) {
+                self.is_over();
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Spell>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
