@@ -2,7 +2,7 @@
 //!
 //! A part's folder is named after the checksum of `pom.xml` and of what was asked of it, so a new
 //! version never meets an old one. A lock file makes several processes at once safe: one fetches, the
-//! others wait and find it done. A folder appears under its name only when it is complete.
+//! others wait, and find it done. A folder appears under its name only when it is complete.
 
 use std::fs::{self, File};
 use std::hash::{Hash as _, Hasher as _};
@@ -79,7 +79,8 @@ async fn fetch(
         return Ok(folder);
     }
 
-    let _lock = lock(&folder.with_extension("lock"), what, progress).await?;
+    // One at a time, whatever it fetches: Maven's own folder is shared, too.
+    let _lock = lock(&root.join("fetch.lock"), what, progress).await?;
     if folder.is_dir() {
         return Ok(folder);
     }
@@ -129,7 +130,7 @@ async fn lock(path: &Path, what: &str, progress: &Progress) -> Result<File, Erro
     ));
     let waiting = tokio::task::spawn_blocking(move || file.lock().map(|()| file));
     let locked = say_while(waiting, progress, || {
-        format!("still waiting for another process that fetches {what}")
+        format!("{what} still waits for another fetch to end")
     });
     locked
         .await
@@ -154,12 +155,22 @@ async fn copy_dependencies(folder: &Path, what: &str, args: &[String]) -> Result
     if output.status.success() {
         return Ok(());
     }
-    let text = String::from_utf8_lossy(&output.stdout);
-    let lines: Vec<&str> = text.lines().filter(|line| line.contains("ERROR")).collect();
     Err(Error::Fetch {
         what: what.to_owned(),
-        output: lines[..lines.len().min(5)].join("\n"),
+        output: complaints(&String::from_utf8_lossy(&output.stdout)),
     })
+}
+
+/// What Maven says went wrong, without its colours and its advice on itself.
+fn complaints(text: &str) -> String {
+    let lines: Vec<&str> = text
+        .lines()
+        .filter_map(|line| line.split_once("[ERROR] "))
+        .map(|(_, complaint)| complaint.trim())
+        .filter(|complaint| !complaint.is_empty())
+        .take_while(|complaint| !complaint.starts_with("To see the full stack trace"))
+        .collect();
+    lines.join("\n")
 }
 
 /// Unpacks the archive inside the jar, and leaves nothing else.
@@ -267,4 +278,27 @@ pub(crate) fn others_may_enter(path: &Path) -> bool {
     path.ancestors().all(|folder| {
         fs::metadata(folder).map_or(true, |found| found.permissions().mode() & 0o001 != 0)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shows_what_maven_complains_about_and_no_more() {
+        let said = "\u{1b}[0m[ERROR] Could not transfer artifact x: Connection refused\n[ERROR] \n\
+            [ERROR] To see the full stack trace of the errors, re-run Maven with the -e switch.\n\
+            [ERROR] For more information, read\n";
+        assert_eq!(
+            complaints(said),
+            "Could not transfer artifact x: Connection refused"
+        );
+    }
+
+    #[test]
+    fn a_folder_inside_a_closed_one_cannot_be_entered_by_others() {
+        let closed = tempfile::tempdir().expect("make a folder");
+        assert!(!others_may_enter(&closed.path().join("cache/flumen")));
+        assert!(others_may_enter(Path::new("/")));
+    }
 }

@@ -16,7 +16,9 @@ pub enum Error {
         ways_out: String,
     },
     /// Maven could not bring the parts.
-    #[error("could not fetch {what} with maven:\n{output}")]
+    #[error(
+        "could not fetch {what} with maven; behind a proxy or a mirror ~/.m2/settings.xml has to name it:\n{output}"
+    )]
     Fetch {
         /// What was being fetched.
         what: String,
