@@ -1,7 +1,7 @@
 //! `flumen up --detach`: leaves a supervisor running and returns when everything is ready.
 
 use std::fs::File;
-use std::io::{BufRead as _, BufReader, Seek as _, SeekFrom};
+use std::io::{BufRead as _, BufReader, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -87,10 +87,6 @@ impl Follow {
         })
     }
 
-    #[expect(
-        clippy::print_stderr,
-        reason = "progress for the person at the terminal"
-    )]
     fn show(&mut self) {
         while self
             .lines
@@ -100,7 +96,8 @@ impl Follow {
             if !self.part.ends_with('\n') {
                 return;
             }
-            eprint!("{}", self.part);
+            // A terminal that was closed is no reason to stop.
+            let _ = std::io::stderr().write_all(self.part.as_bytes());
             self.part.clear();
         }
     }

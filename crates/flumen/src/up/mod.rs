@@ -19,6 +19,7 @@ pub(crate) mod stack_file;
 pub(crate) mod state;
 mod supervisor;
 
+use std::io::Write as _;
 use std::time::Instant;
 
 pub use args::Args;
@@ -37,13 +38,10 @@ impl Console {
     }
 
     /// Prints one line to standard error.
-    #[expect(
-        clippy::print_stderr,
-        reason = "progress for the person at the terminal"
-    )]
     pub(crate) fn say(self, line: impl AsRef<str>) {
         let seconds = self.started.elapsed().as_secs_f64();
-        eprintln!("{seconds:>7.1} s  {}", line.as_ref());
+        // A terminal that was closed is no reason to stop.
+        let _ = writeln!(std::io::stderr(), "{seconds:>7.1} s  {}", line.as_ref());
     }
 }
 
