@@ -8,8 +8,7 @@ import { listenForShortcuts } from './ui/page-keys';
 
 const target = document.getElementById('app');
 if (target) {
-  // A key that this tab remembers is tried before the door is shown, so that it does not flash.
-  await restore();
+  void restore();
   wire();
   listenForShortcuts();
   render(<App />, target);

@@ -10,6 +10,8 @@ const STORED = 'flumen.key';
 export const who = signal<WhoAmI | null>(null);
 export const client = signal<Client | null>(null);
 export const signingIn = signal(false);
+/** The key of an earlier page of this tab is being tried. */
+export const restoring = signal(false);
 /** Why one has to sign in (again). */
 export const signInFailure = signal<Failure | null>(null);
 /** Freshness of the data, in ms since the epoch, as the last answer said. */
@@ -55,7 +57,10 @@ export function signOut(reason: Failure | null = null): void {
 /** Signs in with the key that this tab was told to remember. */
 export async function restore(): Promise<void> {
   const key = stored();
-  if (key !== null) await signIn(key, true);
+  if (key === null) return;
+  restoring.value = true;
+  await signIn(key, true);
+  restoring.value = false;
 }
 
 /** Every request that fails passes here: a key that stopped working leads back to the door. */

@@ -1,6 +1,6 @@
 import { note } from '../state/announce';
 import { sidebar } from '../state/preferences';
-import { canRead, isOperator, signOut, who } from '../state/session';
+import { canRead, isOperator, restoring, signOut, who } from '../state/session';
 import { view } from '../state/view';
 import { Drawer } from './Drawer';
 import { EventTable } from './EventTable';
@@ -19,7 +19,7 @@ import { TopBar } from './TopBar';
 export function App() {
   return (
     <>
-      {who.value === null ? <SignIn /> : (
+      {who.value === null ? restoring.value ? <Restoring /> : <SignIn /> : (
         <div class="app">
           <TopBar />
           {view.value.panel === 'operations' && isOperator.value ? <Operations /> : canRead.value ? <Explore /> : <NoRight />}
@@ -49,6 +49,11 @@ function Explore() {
       <Drawer />
     </main>
   );
+}
+
+/** The door would only flash while the key that this tab remembers is tried. */
+function Restoring() {
+  return <main class="door"><p class="muted restoring" role="status"><span class="spinner" aria-hidden="true" /> Signing in</p></main>;
 }
 
 /** The key is good, but not for reading. */
