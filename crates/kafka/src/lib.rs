@@ -24,8 +24,9 @@ mod metrics;
 mod producer;
 mod record;
 mod security;
+mod topic;
 
-pub use admin::{Admin, TopicDescription, TopicDifference, TopicSpec};
+pub use admin::Admin;
 pub use availability::Availability;
 pub use config::{Assignor, Compression, Config, ConsumerConfig, ProducerConfig};
 pub use consumer::{Consumer, Event, Log, Polled};
@@ -36,3 +37,4 @@ pub use metrics::{ConsumerMetrics, ProducerMetrics};
 pub use producer::{Producer, Record};
 pub use record::{Headers, MALFORMED_HEADER, RecordView};
 pub use security::{Authentication, Protocol, Security};
+pub use topic::{TopicDescription, TopicDifference, TopicSpec};
