@@ -131,7 +131,7 @@ mod tests {
                 "producer.delivery_timeout",
             ),
             (
-                r#"{"producer": {"queue_bytes": 1}}"#,
+                r#"{"producer": {"queue_bytes": "1B"}}"#,
                 "producer.queue_bytes",
             ),
             (r#"{"consumer": {"group": ""}}"#, "consumer.group"),

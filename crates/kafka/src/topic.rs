@@ -37,7 +37,7 @@ pub struct TopicDescription {
 pub enum TopicDifference {
     /// There is no such topic.
     Missing,
-    /// It has too few partitions; [`Admin::apply`] adds them.
+    /// It has too few partitions; [`crate::Admin::apply`] adds them.
     Partitions {
         /// How many it has.
         actual: i32,
@@ -58,7 +58,7 @@ pub enum TopicDifference {
         /// What it should have.
         wanted: i32,
     },
-    /// A setting differs; [`Admin::apply`] changes it.
+    /// A setting differs; [`crate::Admin::apply`] changes it.
     Setting {
         /// Kafka's name of the setting.
         name: String,
@@ -70,7 +70,7 @@ pub enum TopicDifference {
 }
 
 impl TopicDifference {
-    /// Whether [`Admin::apply`] removes this difference.
+    /// Whether [`crate::Admin::apply`] removes this difference.
     #[must_use]
     pub fn is_applicable(&self) -> bool {
         !matches!(self, Self::MorePartitions { .. } | Self::Replication { .. })
