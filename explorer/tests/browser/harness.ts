@@ -18,7 +18,7 @@ export type Key = keyof typeof KEYS;
 export interface Harness {
   mock: Mock;
   url: string;
-  /** A page of its own context, not signed in. What the browser complains about is collected and checked by `close`. */
+  /** A page of its own context, not signed in; closes those that were open. What the browser complains about is collected and checked by `close`. */
   open(path?: string, options?: BrowserContextOptions): Promise<Page>;
   /** A page that is signed in. */
   enter(key: Key, path?: string, options?: BrowserContextOptions): Promise<Page>;
@@ -41,6 +41,8 @@ export async function start(options: Partial<MockOptions> = {}): Promise<Harness
   const complaints: string[] = [];
 
   async function open(path = '', contextOptions: BrowserContextOptions = {}): Promise<Page> {
+    // Pages of earlier tests go on following and asking, which slows the ones that count.
+    await Promise.all(contexts.splice(0).map((context) => context.close()));
     const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, locale: 'en-GB', timezoneId: 'UTC', acceptDownloads: true, ...contextOptions });
     await context.grantPermissions(['clipboard-read', 'clipboard-write']);
     contexts.push(context);

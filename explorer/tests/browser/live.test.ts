@@ -81,5 +81,5 @@ it('shows a refusal of the stream and its countdown', async () => {
   harness.mock.faults.push({ path: '/v1/tail', times: 1, status: 429, title: 'Too many tails', retryAfter: 3 });
   await page.keyboard.press('l');
   await page.getByText('Too many tails').waitFor();
-  await page.locator('.live-open').waitFor();
+  await page.locator('.live-open').waitFor({ timeout: 15_000 });
 });
