@@ -91,8 +91,9 @@ pub(crate) async fn write(
                 let Failure::Refused = Failure::of(&error) else {
                     return Err(Failure::of(&error));
                 };
+                // Released as well: savepoints left behind would nest, and every look at a row walks down all of them.
                 client
-                    .batch_execute("ROLLBACK TO SAVEPOINT range")
+                    .batch_execute("ROLLBACK TO SAVEPOINT range; RELEASE SAVEPOINT range")
                     .await
                     .map_err(fail)?;
                 outcome.bisected = true;

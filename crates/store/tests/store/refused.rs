@@ -79,6 +79,11 @@ async fn every_row() {
 }
 
 #[tokio::test]
+async fn every_second_row_of_many() {
+    stores_all_but(&(0..800).step_by(2).collect::<Vec<_>>(), 800).await;
+}
+
+#[tokio::test]
 async fn the_only_row() {
     stores_all_but(&[0], 1).await;
 }
