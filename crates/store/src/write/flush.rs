@@ -2,23 +2,21 @@
 
 use std::{
     collections::HashSet,
-    pin::pin,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use deadpool_postgres::ClientWrapper;
-use futures_util::{SinkExt, future};
-use tokio_postgres::{CopyInSink, Row, Statement};
+use futures_util::future;
+use tokio_postgres::{CopyInSink, Row};
 use uuid::Uuid;
 
 use super::{
     batch::Batch,
-    copy::{HEADER, Slice, TRAILER},
-    counts::Count,
-    dead::DeadRows,
+    copy::Slice,
     rows::NO_SLOT,
-    sql, staged,
+    staged,
+    steps::{Statements, add_counts, advance, copy_dead, send},
 };
 use crate::{Config, Pool, StoreError, partitions::Partitions, pg::PgTime, pool::Session};
 
@@ -96,36 +94,6 @@ impl Failure {
             StoreError::Data { .. } => Self::Refused,
             other => Self::Store(other),
         }
-    }
-}
-
-/// Statements prepared once a connection.
-pub(crate) struct Statements {
-    pub(crate) advance: Statement,
-    pub(crate) remember: Statement,
-    pub(crate) count: Statement,
-    pub(crate) copy_events: Statement,
-    pub(crate) copy_dead: Statement,
-}
-
-impl Statements {
-    async fn of(client: &ClientWrapper) -> Result<Self, tokio_postgres::Error> {
-        // The first time on a connection these go out together; afterwards they come from its cache.
-        let (advance, remember, count, copy_events, copy_dead) = future::try_join5(
-            client.prepare_cached(sql::ADVANCE),
-            client.prepare_cached(sql::REMEMBER),
-            client.prepare_cached(sql::COUNT),
-            client.prepare_cached(sql::COPY_EVENTS),
-            client.prepare_cached(sql::COPY_DEAD_LETTERS),
-        )
-        .await?;
-        Ok(Self {
-            advance,
-            remember,
-            count,
-            copy_events,
-            copy_dead,
-        })
     }
 }
 
@@ -361,28 +329,6 @@ async fn roll_back(session: Session) {
     }
 }
 
-async fn advance(
-    client: &ClientWrapper,
-    statements: &Statements,
-    batch: &Batch,
-) -> Result<Vec<Row>, tokio_postgres::Error> {
-    let partitions: Vec<i32> = batch.advances().iter().map(|a| a.partition).collect();
-    let expected: Vec<i64> = batch.advances().iter().map(|a| a.expected).collect();
-    let next: Vec<i64> = batch.advances().iter().map(|a| a.next).collect();
-    client
-        .query(
-            &statements.advance,
-            &[
-                &batch.cluster_id,
-                &batch.topic,
-                &partitions,
-                &expected,
-                &next,
-            ],
-        )
-        .await
-}
-
 /// Which rows are events that were stored before, by their id. Empty when none is.
 fn known_rows(batch: &Batch, remembered: &[Row]) -> Vec<bool> {
     if remembered.len() == batch.rows.timeless.len() {
@@ -408,56 +354,4 @@ pub(crate) fn is(flags: &[bool], row: usize) -> bool {
 
 fn count(flags: &[bool]) -> u64 {
     flags.iter().filter(|flag| **flag).count() as u64
-}
-
-/// Sends rows as one COPY stream and waits for the number stored.
-pub(crate) async fn send(
-    copy: CopyInSink<Slice>,
-    slices: Vec<Slice>,
-) -> Result<u64, tokio_postgres::Error> {
-    let mut copy = pin!(copy);
-    copy.feed(Slice::of(HEADER)).await?;
-    for slice in slices {
-        copy.feed(slice).await?;
-    }
-    copy.feed(Slice::of(TRAILER)).await?;
-    copy.finish().await
-}
-
-pub(crate) async fn add_counts(
-    client: &ClientWrapper,
-    statements: &Statements,
-    counts: &[Count<'_>],
-) -> Result<(), tokio_postgres::Error> {
-    if counts.is_empty() {
-        return Ok(());
-    }
-    let buckets: Vec<PgTime> = counts
-        .iter()
-        .map(|c| PgTime::from_micros(c.minute_micros))
-        .collect();
-    let sources: Vec<&str> = counts.iter().map(|c| c.source).collect();
-    let kinds: Vec<&str> = counts.iter().map(|c| c.kind).collect();
-    let partitions: Vec<i32> = counts.iter().map(|c| c.partition).collect();
-    let numbers: Vec<i64> = counts.iter().map(|c| c.count).collect();
-    client
-        .execute(
-            &statements.count,
-            &[&buckets, &sources, &kinds, &partitions, &numbers],
-        )
-        .await
-        .map(|_| ())
-}
-
-pub(crate) async fn copy_dead<const N: usize>(
-    client: &ClientWrapper,
-    statements: &Statements,
-    rows: [&DeadRows; N],
-) -> Result<(), tokio_postgres::Error> {
-    if rows.iter().all(|rows| rows.len() == 0) {
-        return Ok(());
-    }
-    let copy = client.copy_in(&statements.copy_dead).await?;
-    let slices = rows.iter().flat_map(|rows| rows.slices()).collect();
-    send(copy, slices).await.map(|_| ())
 }

@@ -22,6 +22,7 @@ mod flush;
 mod rows;
 mod sql;
 mod staged;
+mod steps;
 
 pub use batch::{Advance, Batch, Record};
 pub use flush::{FlushOutcome, Sink, Timings};

@@ -14,9 +14,10 @@ use uuid::Uuid;
 use super::{
     batch::Batch,
     dead::{DeadRows, Origin},
-    flush::{Failure, FlushOutcome, Statements, add_counts, copy_dead, is, send},
+    flush::{Failure, FlushOutcome, is},
     rows::{NEVER, NO_SLOT},
     sql,
+    steps::{Statements, add_counts, copy_dead, send},
 };
 
 /// The reason of a dead letter that PostgreSQL refused.
