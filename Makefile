@@ -55,6 +55,23 @@ test-pg15: ## The tests that touch the database, on PostgreSQL 15
 	@cargo build --workspace --bins
 	@target/debug/devstack run --postgres-version 15 -- cargo nextest run -p store -p writer -p query-api --profile $(NEXTEST_PROFILE)
 
+# ------------------------------------------------------------------ bench
+# QUICK=1 for under 4 minutes, ONLY="writer_copy page_filtered" for some groups, COMPARE=results.json to be told what got worse.
+# PROFILE=dist measures what is shipped; it takes long to build.
+QUICK ?=
+ONLY ?=
+COMPARE ?=
+PROFILE ?= release
+.PHONY: bench
+bench: ## Measure everything, each figure beside its limit (QUICK=1, ONLY=.., COMPARE=results.json)
+	$(call say,setting up)
+	@scripts/setup build
+	$(call say,building with profile $(PROFILE))
+	@cargo build --profile $(PROFILE) -p bench -p ingest-api -p writer -p query-api --bins
+	$(call say,measuring ($(if $(QUICK),under 4,under 20) minutes; leave the machine alone meanwhile))
+	@target/$(PROFILE)/bench $(if $(QUICK),--quick) $(addprefix --only ,$(ONLY)) $(if $(COMPARE),--compare $(COMPARE)) \
+		$(if $(QUICK)$(ONLY),,--docs docs/benchmarks.md)
+
 # ------------------------------------------------------------------ check
 .PHONY: check fmt clippy doc deny shell
 check: fmt clippy doc deny shell ## Formatting, lints, documentation, licences

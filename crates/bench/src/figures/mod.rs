@@ -1,0 +1,126 @@
+//! The figures, in groups that are measured together.
+//!
+//! | group | figures |
+//! |---|---|
+//! | [`startup`] | `startup_*` |
+//! | [`writer_encode`] | `writer_encode` |
+//! | [`writer_copy`] | `writer_copy`, `cpu_per_event_writer` |
+//! | [`ingest`] | `ingest_batch_100`, `ingest_single_*`, `cpu_per_event_ingest_api` |
+//! | [`end_to_end`] | `end_to_end`, and [`freshness`] at half of it |
+//! | [`page`] | `page_filtered`, `page_filtered_20m` and their latencies |
+//! | [`growth`] | the same over a large table |
+//! | [`usage`] | `memory_*`, from all of the above |
+
+mod end_to_end;
+mod freshness;
+mod growth;
+mod ingest;
+mod page;
+mod startup;
+mod usage;
+mod writer_copy;
+mod writer_encode;
+
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+
+use crate::args::{Args, Group};
+use crate::compare::compare;
+use crate::progress::say;
+use crate::report::{self, Chart, Machine};
+use crate::results::Results;
+use crate::stack::Stack;
+use usage::Usage;
+
+/// Something got worse.
+const WORSE: u8 = 3;
+
+/// A run.
+pub(crate) struct Bench {
+    pub(crate) stack: Stack,
+    pub(crate) results: Results,
+    pub(crate) charts: Vec<Chart>,
+    pub(crate) usage: Usage,
+}
+
+impl Bench {
+    /// How many rounds each figure gets.
+    fn rounds(&self) -> usize {
+        self.stack.args.rounds()
+    }
+
+    /// One of two values: for a quick run, and for one for the record.
+    fn pick<T>(&self, quick: T, full: T) -> T {
+        if self.stack.args.quick { quick } else { full }
+    }
+}
+
+/// Runs what is wanted and writes what came of it.
+pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    std::fs::create_dir_all(&args.out).with_context(|| format!("create {}", args.out.display()))?;
+    let before = args.compare.as_deref().map(Results::read).transpose()?;
+    say("starting a durable Kafka and PostgreSQL");
+    let stack = Stack::start(&args).await?;
+    let machine = Machine::look(&stack).await?;
+    let mut bench = Bench {
+        stack,
+        results: Results::default(),
+        charts: Vec::new(),
+        usage: Usage::default(),
+    };
+    let outcome = tokio::select! {
+        outcome = measure(&mut bench) => outcome,
+        _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
+    };
+    // Also after a failure: what was measured is worth keeping.
+    usage::report(&mut bench);
+    report::write(&bench.results, &bench.charts, &machine, &args)?;
+    let Bench { stack, results, .. } = bench;
+    stack.stop().await;
+    outcome?;
+    say(format!("written to {}", args.out.display()));
+    let worse = before
+        .map(|before| compare(&before, &results))
+        .unwrap_or_default();
+    if worse.is_empty() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    say(format!(
+        "worse by more than the noise: {}",
+        worse.join(", ")
+    ));
+    Ok(ExitCode::from(WORSE))
+}
+
+async fn measure(bench: &mut Bench) -> anyhow::Result<()> {
+    let args = bench.stack.args.clone();
+    if args.wants(Group::Startup) {
+        startup::run(bench).await.context("startup")?;
+    }
+    if args.wants(Group::WriterEncode) {
+        writer_encode::run(bench).context("writer_encode")?;
+    }
+    if args.wants(Group::WriterCopy) {
+        writer_copy::run(bench).await.context("writer_copy")?;
+    }
+    if args.wants(Group::IngestBatch) {
+        ingest::batches(bench).await.context("ingest_batch")?;
+    }
+    if args.wants(Group::IngestSingle) {
+        ingest::singles(bench).await.context("ingest_single")?;
+    }
+    if args.wants(Group::EndToEnd) {
+        let sustained = end_to_end::run(bench).await.context("end_to_end")?;
+        freshness::run(bench, sustained / 2.0)
+            .await
+            .context("freshness")?;
+    }
+    if args.wants(Group::PageFiltered) {
+        page::run(bench).await.context("page_filtered")?;
+    }
+    if args.wants(Group::Growth) && !args.quick {
+        growth::run(bench).await.context("growth")?;
+    }
+    Ok(())
+}

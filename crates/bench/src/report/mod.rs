@@ -1,0 +1,36 @@
+//! What a run leaves behind: `results.json`, a table in Markdown, plots, and the page in `docs/` with all of them.
+
+mod docs;
+mod goals;
+mod machine;
+mod plot;
+mod table;
+
+pub(crate) use machine::Machine;
+pub(crate) use plot::{Chart, Scale};
+
+use anyhow::Context as _;
+
+use crate::args::Args;
+use crate::results::Results;
+
+/// Writes everything.
+pub(crate) fn write(
+    results: &Results,
+    charts: &[Chart],
+    machine: &Machine,
+    args: &Args,
+) -> anyhow::Result<()> {
+    results.write(&args.out.join("results.json"))?;
+    let table = table::markdown(results, machine, args);
+    let path = args.out.join("results.md");
+    std::fs::write(&path, &table).with_context(|| format!("write {}", path.display()))?;
+    for chart in charts {
+        let path = args.out.join(format!("{}.svg", chart.name));
+        std::fs::write(&path, chart.svg()).with_context(|| format!("write {}", path.display()))?;
+    }
+    match &args.docs {
+        Some(page) => docs::renew(page, &table, charts),
+        None => Ok(()),
+    }
+}
