@@ -68,7 +68,8 @@ mod tests {
     #[test]
     fn this_process_has_memory_and_time() {
         let pid = std::process::id();
-        assert!(peak_mib(pid) >= resident_mib(pid) && resident_mib(pid) > 0.0);
+        let resident = resident_mib(pid);
+        assert!(peak_mib(pid) >= resident && resident > 0.0);
         assert!(cpu_seconds(pid) >= 0.0);
     }
 }
