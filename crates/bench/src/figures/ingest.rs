@@ -22,6 +22,8 @@ pub(super) async fn batches(bench: &mut Bench) -> anyhow::Result<()> {
     let seconds = bench.pick(3.0, 6.0);
     let stack = &bench.stack;
     let database = Database::create(stack).await?;
+    say("ingest_batch_100: warming Kafka up");
+    produce_alone(stack, 3.0).await?;
     let (mut ours, mut limit, mut cpu) = (Rounds::default(), Rounds::default(), Rounds::default());
     for round in 1..=stack.args.rounds() {
         let (report, cost) = accept(

@@ -12,7 +12,7 @@ use crate::limits::copy::Rows;
 use crate::progress::{say, short};
 use crate::results::Figure;
 use crate::rounds::Rounds;
-use crate::stack::{Cost, Database, Program, Service, Stack, Topic, connect};
+use crate::stack::{Content, Cost, Database, Program, Service, Stack, Topic, connect};
 
 /// The writer's `batch.lanes`.
 pub(super) const LANES: usize = 2;
@@ -48,25 +48,69 @@ pub(super) async fn run(bench: &mut Bench) -> anyhow::Result<()> {
         rows.per_transaction
     ));
 
+    let source = Source {
+        topic,
+        rows,
+        expected,
+    };
+    let measured = alternate(bench, &source, "writer_copy", "").await?;
+    let figure = Figure::new("cpu_per_event_writer", "s/million", &measured);
+    bench.results.push(figure);
+    // Takes as long again; a quick run has no time for it unless it is asked for.
+    if !bench.stack.args.quick || !bench.stack.args.only.is_empty() {
+        for (name, without) in [
+            (
+                "writer_copy_without_source_index",
+                "DROP INDEX events_source_time",
+            ),
+            (
+                "writer_copy_primary_key_only",
+                "DROP INDEX events_source_time, events_position",
+            ),
+        ] {
+            alternate(bench, &source, name, without).await?;
+        }
+    }
+    source.topic.drop(&bench.stack).await
+}
+
+/// What every round reads, and what it must come to.
+struct Source {
+    topic: Topic,
+    rows: Rows,
+    expected: Content,
+}
+
+/// Measures the writer and COPY in turn, on tables that `change` was done to; returns the writer's processor seconds for a million rows.
+async fn alternate(
+    bench: &mut Bench,
+    source: &Source,
+    name: &str,
+    change: &str,
+) -> anyhow::Result<Rounds> {
+    let stack = &bench.stack;
+    let records = source.rows.count;
     let (mut ours, mut limit, mut cpu) = (Rounds::default(), Rounds::default(), Rounds::default());
     for round in 1..=stack.args.rounds() {
         let database = Database::create(stack).await?;
-        let drained = drain(stack, &topic, &database, records as u64).await?;
+        database.change(change).await?;
+        let drained = drain(stack, &source.topic, &database, records).await?;
         let content = database.content().await?;
-        anyhow::ensure!(content == expected, "the writer stored other rows");
+        anyhow::ensure!(content == source.expected, "the writer stored other rows");
         let counted = database.counted().await?;
-        anyhow::ensure!(counted == expected.rows, "the counts add up to {counted}");
+        anyhow::ensure!(counted == content.rows, "the counts add up to {counted}");
         database.drop().await?;
 
         let database = Database::create(stack).await?;
-        rows.prepare(&database).await?;
-        let seconds = rows.copy_into(&database).await?;
+        database.change(change).await?;
+        source.rows.prepare(&database).await?;
+        let seconds = source.rows.copy_into(&database).await?;
         let content = database.content().await?;
-        anyhow::ensure!(content == expected, "COPY stored other rows");
+        anyhow::ensure!(content == source.expected, "COPY stored other rows");
         database.drop().await?;
-        let copied = rows.count as f64 / seconds;
+        let copied = records as f64 / seconds;
         say(format!(
-            "writer_copy {round}: {} rows/s, COPY {}",
+            "{name} {round}: {} rows/s, COPY {}",
             short(drained.rate),
             short(copied)
         ));
@@ -77,14 +121,12 @@ pub(super) async fn run(bench: &mut Bench) -> anyhow::Result<()> {
             .usage
             .note(Program::Writer, "writer_copy", drained.cost);
     }
-    let figure = Figure::new("writer_copy", "rows/s", &ours);
+    let figure = Figure::new(name, "rows/s", &ours);
     bench.results.push(figure.beside(
         "COPY BINARY of the same rows from memory, same connections and transactions",
         &limit,
     ));
-    let figure = Figure::new("cpu_per_event_writer", "s/million", &cpu);
-    bench.results.push(figure);
-    topic.drop(&bench.stack).await
+    Ok(cpu)
 }
 
 /// What came of draining a topic.

@@ -64,6 +64,12 @@ impl Database {
         })
     }
 
+    /// Changes its schema, when there is something to change.
+    pub(crate) async fn change(&self, sql: &str) -> anyhow::Result<()> {
+        let changed = connect(&self.url).await?.batch_execute(sql).await;
+        changed.with_context(|| format!("change the schema: {sql}"))
+    }
+
     /// Removes it.
     pub(crate) async fn drop(self) -> anyhow::Result<()> {
         connect(&self.admin_url)

@@ -8,7 +8,7 @@ mod topic;
 
 pub(crate) use self::service::{Program, Service};
 pub(crate) use cost::{Cost, resident_mib};
-pub(crate) use database::{Database, connect};
+pub(crate) use database::{Content, Database, connect};
 pub(crate) use http::{get, post};
 pub(crate) use topic::Topic;
 
