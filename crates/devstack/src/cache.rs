@@ -298,6 +298,8 @@ mod tests {
     #[test]
     fn a_folder_inside_a_closed_one_cannot_be_entered_by_others() {
         let closed = tempfile::tempdir().expect("make a folder");
+        let mode = fs::Permissions::from_mode(0o700);
+        fs::set_permissions(closed.path(), mode).expect("close it");
         assert!(!others_may_enter(&closed.path().join("cache/flumen")));
         assert!(others_may_enter(Path::new("/")));
     }
