@@ -33,7 +33,10 @@ const DRIVERS: &[(&str, &[&str])] = &[
     ("rdkafka", &["bench", "kafka"]),
     ("tokio-postgres", &["bench", "store"]),
     ("deadpool-postgres", &["store"]),
-    ("actix-web", &["bench", "service", "ingest-api", "query-api"]),
+    (
+        "actix-web",
+        &["bench", "service", "ingest-api", "query-api"],
+    ),
 ];
 
 #[test]
