@@ -86,7 +86,7 @@ clippy: ## Lints, warnings refused
 
 doc: ## The documentation builds, its links resolve
 	$(call say,rustdoc)
-	@RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
+	@RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --all-features --quiet
 
 deny: ## Licences, bans, sources of every dependency; advisories where their database can be had
 	$(call say,dependencies)
