@@ -95,7 +95,7 @@ deny: ## Licences, bans, sources of every dependency; advisories where their dat
 	@scripts/advisories
 
 shell: ## Shell scripts parse
-	@for f in scripts/* tests/sdk/run .ci/run; do bash -n "$$f"; done
+	@for f in $$(git ls-files scripts tests .ci | xargs grep -lE '^#!.*\bbash'); do bash -n "$$f"; done
 
 .PHONY: clean
 clean: ## Remove what was built; caches of Kafka and PostgreSQL stay
