@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`startup`] | `startup_*` |
 //! | [`writer_encode`] | `writer_encode` |
-//! | [`writer_copy`] | `writer_copy`, `cpu_per_event_writer` |
+//! | [`writer_copy`] | `writer_copy*`, `cpu_per_event_writer`, `disk_per_event_*` |
 //! | [`ingest`] | `ingest_batch_100`, `ingest_single_*`, `cpu_per_event_ingest_api` |
 //! | [`end_to_end`] | `end_to_end`, and [`freshness`] at half of it |
 //! | [`page`] | `page_filtered`, `page_filtered_20m` and their latencies |

@@ -41,6 +41,8 @@ pub(super) async fn run(bench: &mut Bench) -> anyhow::Result<()> {
         expected.rows
     );
     let rows = Rows::read(&database, LANES).await?;
+    let table = database.event_bytes().await? / records as f64;
+    let log = topic.bytes(stack) / records as f64;
     database.drop().await?;
     say(format!(
         "writer_copy: rows of {} bytes as COPY BINARY, {} in a transaction, {LANES} connections",
@@ -48,6 +50,13 @@ pub(super) async fn run(bench: &mut Bench) -> anyhow::Result<()> {
         rows.per_transaction
     ));
 
+    for (name, bytes) in [
+        ("disk_per_event_postgresql", table),
+        ("disk_per_event_kafka", log),
+    ] {
+        let rounds = [bytes].into_iter().collect();
+        bench.results.push(Figure::new(name, "B/event", &rounds));
+    }
     let source = Source {
         topic,
         rows,

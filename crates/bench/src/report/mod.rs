@@ -4,6 +4,7 @@ mod docs;
 mod goals;
 mod machine;
 mod plot;
+mod scaling;
 mod table;
 
 pub(crate) use machine::Machine;
@@ -29,8 +30,17 @@ pub(crate) fn write(
         let path = args.out.join(format!("{}.svg", chart.name));
         std::fs::write(&path, chart.svg()).with_context(|| format!("write {}", path.display()))?;
     }
-    match &args.docs {
-        Some(page) => docs::renew(page, &table, charts),
+    let scaling = scaling::markdown(results, &machine.markdown());
+    if let Some(scaling) = &scaling {
+        let path = args.out.join("scaling.md");
+        std::fs::write(&path, scaling).with_context(|| format!("write {}", path.display()))?;
+    }
+    let Some(page) = &args.docs else {
+        return Ok(());
+    };
+    docs::renew(page, &table, charts)?;
+    match scaling {
+        Some(scaling) => docs::renew(&page.with_file_name("scaling.md"), &scaling, &[]),
         None => Ok(()),
     }
 }

@@ -64,6 +64,19 @@ impl Database {
         })
     }
 
+    /// Bytes of `events` on disk, with its indexes.
+    pub(crate) async fn event_bytes(&self) -> anyhow::Result<f64> {
+        let sql = connect(&self.url).await?;
+        let row = sql
+            .query_one(
+                "SELECT sum(pg_total_relation_size(relid))::float8 FROM pg_partition_tree('events')",
+                &[],
+            )
+            .await
+            .context("look at the size of the table")?;
+        Ok(row.get(0))
+    }
+
     /// Changes its schema, when there is something to change.
     pub(crate) async fn change(&self, sql: &str) -> anyhow::Result<()> {
         let changed = connect(&self.url).await?.batch_execute(sql).await;

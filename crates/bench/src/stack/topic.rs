@@ -97,6 +97,11 @@ impl Topic {
         Ok(())
     }
 
+    /// Bytes of its segments on disk.
+    pub(crate) fn bytes(&self, stack: &Stack) -> f64 {
+        segments(&stack.path("kafka"), &format!("{}-", self.name))
+    }
+
     /// How many records are in it.
     pub(crate) async fn records(&self, stack: &Stack) -> anyhow::Result<u64> {
         let (brokers, name) = (stack.kafka.bootstrap(), self.name.clone());
@@ -117,4 +122,24 @@ impl Topic {
             .await?
             .context("count the records")
     }
+}
+
+/// Bytes of the segments in folders whose names begin so, however deep.
+fn segments(folder: &std::path::Path, prefix: &str) -> f64 {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries
+        .filter(|entry| entry.path().is_dir())
+        .map(|entry| {
+            let path = entry.path();
+            if !entry.file_name().to_string_lossy().starts_with(prefix) {
+                return segments(&path, prefix);
+            }
+            let files = std::fs::read_dir(&path).into_iter().flatten().flatten();
+            files
+                .filter(|file| file.path().extension().is_some_and(|kind| kind == "log"))
+                .filter_map(|file| file.metadata().ok())
+                .map(|file| file.len() as f64)
+                .sum()
+        })
+        .sum()
 }

@@ -1,0 +1,170 @@
+//! The generated block of `docs/scaling.md`: what one of each part takes, and sizes worked out from it.
+
+use std::fmt::Write as _;
+
+use crate::progress::short;
+use crate::results::Results;
+
+/// Loads that are worked out: events a second and days they are kept.
+const EXAMPLES: [(f64, f64); 4] = [
+    (100.0, 365.0),
+    (1_000.0, 365.0),
+    (10_000.0, 90.0),
+    (50_000.0, 30.0),
+];
+/// How much of what a part can take it is planned with: the rest is for peaks, catching up and a part that fails.
+const PLANNED: f64 = 0.5;
+/// Hours that Kafka keeps, to outlast an outage of the database.
+const KAFKA_HOURS: f64 = 72.0;
+/// Copies of each record in Kafka, and of each row with a standby.
+const KAFKA_COPIES: f64 = 3.0;
+
+/// What the block is made of; absent where a run did not measure all of it.
+struct Measured {
+    ingest: f64,
+    writer: f64,
+    copy: f64,
+    pages: f64,
+    end_to_end: f64,
+    table_bytes: f64,
+    log_bytes: f64,
+}
+
+impl Measured {
+    fn of(results: &Results) -> Option<Self> {
+        let find = |name: &str| results.figures().iter().find(|figure| figure.name == name);
+        let value = |name: &str| find(name).map(|figure| figure.value);
+        Some(Self {
+            ingest: value("ingest_batch_100")?,
+            writer: value("writer_copy")?,
+            copy: find("writer_copy")?.limit?,
+            pages: value("page_filtered")?,
+            end_to_end: value("end_to_end")?,
+            table_bytes: value("disk_per_event_postgresql")?,
+            log_bytes: value("disk_per_event_kafka")?,
+        })
+    }
+}
+
+/// The block; none when a figure it needs was not measured.
+pub(super) fn markdown(results: &Results, machine: &str) -> Option<String> {
+    let measured = Measured::of(results)?;
+    let mut out = format!("{machine}\n");
+    let mut line = |text: String| {
+        out.push_str(&text);
+        out.push('\n');
+    };
+    line("| one of | takes | figure |".into());
+    line("|---|---|---|".into());
+    for (part, takes, figure) in [
+        (
+            "ingest-api",
+            format!("{} events/s in batches of 100", short(measured.ingest)),
+            "`ingest_batch_100`",
+        ),
+        (
+            "writer",
+            format!("{} rows/s", short(measured.writer)),
+            "`writer_copy`",
+        ),
+        (
+            "PostgreSQL, two connections",
+            format!("{} rows/s by COPY alone", short(measured.copy)),
+            "limit of `writer_copy`",
+        ),
+        (
+            "query-api",
+            format!("{} pages of 100/s", short(measured.pages)),
+            "`page_filtered`",
+        ),
+        (
+            "this machine, everything on it",
+            format!("{} events/s from POST to row", short(measured.end_to_end)),
+            "`end_to_end`",
+        ),
+        (
+            "event",
+            format!(
+                "{} B in PostgreSQL with indexes",
+                short(measured.table_bytes)
+            ),
+            "`disk_per_event_postgresql`",
+        ),
+        (
+            "event",
+            format!("{} B in Kafka, each copy", short(measured.log_bytes)),
+            "`disk_per_event_kafka`",
+        ),
+    ] {
+        line(format!("| {part} | {takes} | {figure} |"));
+    }
+    line(String::new());
+    line(format!(
+        "Worked out from these with half of what a part takes, {KAFKA_HOURS:.0} h and {KAFKA_COPIES:.0} copies in Kafka:\n"
+    ));
+    line("| events/s | kept for | ingest-api | writers | partitions, at least | Kafka disk, all brokers | PostgreSQL disk, each copy |".into());
+    line("|---:|---:|---:|---:|---:|---:|---:|".into());
+    for (rate, days) in EXAMPLES {
+        let parts = |takes: f64| (rate / (takes * PLANNED)).ceil().max(1.0);
+        let writers = parts(measured.writer);
+        line(format!(
+            "| {} | {days:.0} d | {} (at least 2 to survive one) | {writers} | {} | {} | {} |",
+            short(rate),
+            parts(measured.ingest),
+            partitions(writers),
+            bytes(rate * KAFKA_HOURS * 3_600.0 * measured.log_bytes * KAFKA_COPIES),
+            bytes(rate * days * 86_400.0 * measured.table_bytes),
+        ));
+    }
+    let billion = 1e9;
+    let _ = writeln!(
+        out,
+        "\nA thousand million rows, by arithmetic and not by a run: {} on disk, {} h to load at the rate of `writer_copy`.",
+        bytes(billion * measured.table_bytes),
+        short(billion / measured.writer / 3_600.0)
+    );
+    Some(out)
+}
+
+/// Two a lane of each writer, so that lanes stay even, and never fewer than six.
+fn partitions(writers: f64) -> f64 {
+    (writers * 4.0).max(6.0)
+}
+
+fn bytes(count: f64) -> String {
+    if count >= 1e12 {
+        format!("{} TB", short(count / 1e12))
+    } else {
+        format!("{} GB", short(count / 1e9))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::results::Figure;
+
+    #[test]
+    fn sizes_follow_from_what_was_measured() {
+        let mut results = Results::default();
+        let rounds = |value: f64| [value].into_iter().collect();
+        for (name, value) in [
+            ("ingest_batch_100", 200_000.0),
+            ("page_filtered", 4_000.0),
+            ("end_to_end", 80_000.0),
+            ("disk_per_event_postgresql", 500.0),
+            ("disk_per_event_kafka", 200.0),
+        ] {
+            results.push(Figure::new(name, "x", &rounds(value)));
+        }
+        assert!(markdown(&results, "m").is_none(), "the writer is missing");
+        let writer = Figure::new("writer_copy", "rows/s", &rounds(100_000.0));
+        results.push(writer.beside("COPY", &rounds(120_000.0)));
+        let text = markdown(&results, "m").expect("all is there");
+        assert!(
+            text.contains("| 50 000 | 30 d | 1 (at least 2 to survive one) | 1 | 6 |"),
+            "{text}"
+        );
+        assert!(text.contains("500 GB on disk"), "{text}");
+    }
+}
