@@ -21,7 +21,7 @@ use super::{
     stats::Stats,
 };
 use crate::{
-    client::{Client, Request, SendError},
+    client::{Client, Request},
     exit::{self, Exit},
     units::{Rate, per_second, thousands},
 };
@@ -159,10 +159,9 @@ async fn connection(shared: Arc<Shared>, client: Client) -> Stats {
                 if stats.failures.is_empty() {
                     stats.failures.push(error.to_string());
                 }
-                if !matches!(error, SendError::GaveUp { .. }) {
-                    shared.refused.store(true, Ordering::Relaxed);
-                    shared.stop.cancel();
-                }
+                // Refused for good, or given up after all the patience it was given: no other batch would fare better.
+                shared.refused.store(true, Ordering::Relaxed);
+                shared.stop.cancel();
             }
             None => {
                 stats.unsent += events;
