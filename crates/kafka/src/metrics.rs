@@ -2,7 +2,7 @@
 
 use crate::{Outcome, SendError};
 use prometheus_client::{
-    encoding::{EncodeLabelSet, EncodeLabelValue},
+    encoding::EncodeLabelSet,
     metrics::{
         counter::Counter,
         family::Family,
@@ -16,20 +16,9 @@ use std::sync::atomic::AtomicU64;
 
 type FloatGauge = Gauge<f64, AtomicU64>;
 
-/// Label `outcome` of `kafka_produced_records`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
-enum ProduceOutcome {
-    Acked,
-    QueueFull,
-    Unavailable,
-    TimedOut,
-    TooLarge,
-    Refused,
-}
-
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OutcomeLabel {
-    outcome: ProduceOutcome,
+    outcome: &'static str,
 }
 
 /// What the statistics of any client tell about its brokers.
@@ -111,18 +100,18 @@ impl Default for ProducerMetrics {
         let handle = |outcome| outcomes.get_or_create_owned(&OutcomeLabel { outcome });
         // Touched here so that zero exists before the first failure.
         for outcome in [
-            ProduceOutcome::QueueFull,
-            ProduceOutcome::Unavailable,
-            ProduceOutcome::TimedOut,
-            ProduceOutcome::TooLarge,
-            ProduceOutcome::Refused,
+            "queue_full",
+            "unavailable",
+            "timed_out",
+            "too_large",
+            "refused",
         ] {
             handle(outcome);
         }
         Self {
             queue_records: Gauge::default(),
             queue_bytes: Gauge::default(),
-            acked: handle(ProduceOutcome::Acked),
+            acked: handle("acked"),
             outcomes,
             ack_seconds: Histogram::new(exponential_buckets(0.001, 2.0, 16)),
             available: Gauge::default(),
@@ -180,11 +169,11 @@ impl ProducerMetrics {
                 self.acked.inc();
                 return;
             }
-            Outcome::Failed(SendError::QueueFull) => ProduceOutcome::QueueFull,
-            Outcome::Failed(SendError::Unavailable) => ProduceOutcome::Unavailable,
-            Outcome::Failed(SendError::TimedOut) => ProduceOutcome::TimedOut,
-            Outcome::Failed(SendError::TooLarge) => ProduceOutcome::TooLarge,
-            Outcome::Failed(SendError::Refused) => ProduceOutcome::Refused,
+            Outcome::Failed(SendError::QueueFull) => "queue_full",
+            Outcome::Failed(SendError::Unavailable) => "unavailable",
+            Outcome::Failed(SendError::TimedOut) => "timed_out",
+            Outcome::Failed(SendError::TooLarge) => "too_large",
+            Outcome::Failed(SendError::Refused) => "refused",
         };
         self.outcomes.get_or_create(&OutcomeLabel { outcome }).inc();
     }

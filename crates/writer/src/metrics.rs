@@ -2,7 +2,7 @@
 
 use crate::{batch::Trigger, flush::Settled};
 use prometheus_client::{
-    encoding::{EncodeLabelSet, EncodeLabelValue},
+    encoding::EncodeLabelSet,
     metrics::{
         counter::Counter,
         family::Family,
@@ -16,34 +16,14 @@ use store::write::Batch;
 
 pub(crate) type Seconds = Gauge<f64, AtomicU64>;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
-enum TriggerValue {
-    Rows,
-    Bytes,
-    Age,
-    Revoke,
-    Shutdown,
-}
-
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct TriggerLabel {
-    trigger: TriggerValue,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
-enum PathValue {
-    Fast,
-    Staged,
-    Bisected,
-    AlreadyStored,
-    Conflict,
-    Abandoned,
-    Failed,
+    trigger: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct PathLabel {
-    path: PathValue,
+    path: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -152,13 +132,13 @@ impl Default for Metrics {
             drop(metrics.batches.get_or_create(&label(trigger)));
         }
         for path in [
-            PathValue::Fast,
-            PathValue::Staged,
-            PathValue::Bisected,
-            PathValue::AlreadyStored,
-            PathValue::Conflict,
-            PathValue::Abandoned,
-            PathValue::Failed,
+            "fast",
+            "staged",
+            "bisected",
+            "already_stored",
+            "conflict",
+            "abandoned",
+            "failed",
         ] {
             drop(metrics.flushes.get_or_create(&PathLabel { path }));
         }
@@ -174,11 +154,11 @@ impl Default for Metrics {
 fn label(trigger: Trigger) -> TriggerLabel {
     TriggerLabel {
         trigger: match trigger {
-            Trigger::Rows => TriggerValue::Rows,
-            Trigger::Bytes => TriggerValue::Bytes,
-            Trigger::Age => TriggerValue::Age,
-            Trigger::Revoke => TriggerValue::Revoke,
-            Trigger::Shutdown => TriggerValue::Shutdown,
+            Trigger::Rows => "rows",
+            Trigger::Bytes => "bytes",
+            Trigger::Age => "age",
+            Trigger::Revoke => "revoke",
+            Trigger::Shutdown => "shutdown",
         },
     }
 }
@@ -238,18 +218,18 @@ impl Metrics {
                     self.dead_letter("refused", outcome.refused);
                 }
                 if outcome.already_stored {
-                    PathValue::AlreadyStored
+                    "already_stored"
                 } else if outcome.bisected {
-                    PathValue::Bisected
+                    "bisected"
                 } else if outcome.staged {
-                    PathValue::Staged
+                    "staged"
                 } else {
-                    PathValue::Fast
+                    "fast"
                 }
             }
-            Settled::Conflict(_) => PathValue::Conflict,
-            Settled::Abandoned => PathValue::Abandoned,
-            Settled::Failed(_) => PathValue::Failed,
+            Settled::Conflict(_) => "conflict",
+            Settled::Abandoned => "abandoned",
+            Settled::Failed(_) => "failed",
         };
         self.flushes.get_or_create(&PathLabel { path }).inc();
     }
