@@ -18,6 +18,9 @@ struct Spell {
 /// Without an attempt for this long (one takes up to `database.statement_timeout`) nobody is left who would notice that the database is back: the partitions are somebody else's.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(90);
 
+/// How often the database is asked for its first sign of life.
+const FIRST_ANSWER_EVERY: Duration = Duration::from_millis(500);
+
 /// Since when the database has been out, and who is told: the log once at either end, the gauge at once, readiness after a while.
 #[derive(Debug)]
 pub(crate) struct Outage {
@@ -75,14 +78,22 @@ impl Outage {
         self.lock().is_some()
     }
 
-    /// Asks the database itself once nobody else does. Runs until it is dropped.
+    /// Asks the database itself when nobody else does: at the start, since a writer without a partition has no reason to, and after an
+    /// outage whose partitions went elsewhere. Runs until it is dropped.
     pub(crate) async fn watch(&self, pool: &Pool) {
+        while !is_well(pool).await {
+            tokio::time::sleep(FIRST_ANSWER_EVERY).await;
+        }
+        // Whoever is in an outage by now tells the end of it.
+        if !self.is_on() {
+            self.check.pass();
+        }
         loop {
             tokio::time::sleep(FORGOTTEN_AFTER / 10).await;
             let forgotten = self
                 .lock()
                 .is_some_and(|spell| spell.last_attempt.elapsed() >= FORGOTTEN_AFTER);
-            if forgotten && pool.health().await.is_ok_and(|health| !health.read_only) {
+            if forgotten && is_well(pool).await {
                 self.is_over();
             }
         }
@@ -91,6 +102,11 @@ impl Outage {
     fn lock(&self) -> MutexGuard<'_, Option<Spell>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether the database answers and takes rows.
+async fn is_well(pool: &Pool) -> bool {
+    pool.health().await.is_ok_and(|health| !health.read_only)
 }
 
 /// The pause before the next attempt: doubles up to a bound, with jitter so that writers do not come back in step.
