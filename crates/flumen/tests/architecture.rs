@@ -28,10 +28,11 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// A driver and the one crate its types may appear in.
+/// A driver and the crates its types may appear in. The benchmarks measure the limit that a driver shows by itself.
 const DRIVERS: &[(&str, &[&str])] = &[
     ("rdkafka", &["bench", "kafka"]),
-    ("tokio-postgres", &["bench", "store"]),
+    // devstack: only its feature `testing`, to make and drop the databases of tests.
+    ("tokio-postgres", &["bench", "devstack", "store"]),
     ("deadpool-postgres", &["store"]),
     (
         "actix-web",
