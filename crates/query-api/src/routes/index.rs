@@ -13,6 +13,7 @@ pub(super) async fn show(request: HttpRequest) -> Result<HttpResponse, Problem> 
         "version": env!("CARGO_PKG_VERSION"),
         "authentication": "Authorization: Bearer <key with the scope `read`>",
         "routes": {
+            "/v1/whoami": "what your key may do",
             "/v1/events": "pages of events by time: source, type, subject, from, to, order, limit, cursor",
             "/v1/events/{uid}": "one event: wait",
             "/v1/feed": "everything in the order it was stored, without loss: after, start, limit, wait, source, type, subject",

@@ -5,13 +5,14 @@ mod events;
 mod feed;
 mod index;
 mod stats;
+mod whoami;
 
 use std::sync::Arc;
 
 pub(crate) use body::Memory;
 
 use actix_web::http::header::{CONTENT_TYPE, LINK};
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, Route, web};
 use service::keys::{self, Key, KeyStore, Scope, SourcePattern};
 use service::limits::Limits;
 use service::problem::{self, ErrorCode, Problem};
@@ -47,11 +48,16 @@ pub(crate) struct State {
 }
 
 pub(crate) fn configure(app: &mut web::ServiceConfig) {
-    let only_read = || problem::method_not_allowed("GET, HEAD");
     app.service(
         web::resource("/")
             .get(index::show)
             .head(index::show)
+            .default_service(only_read()),
+    )
+    .service(
+        web::resource("/v1/whoami")
+            .get(whoami::show)
+            .head(whoami::show)
             .default_service(only_read()),
     )
     .service(
@@ -78,6 +84,11 @@ pub(crate) fn configure(app: &mut web::ServiceConfig) {
             .head(stats::count)
             .default_service(only_read()),
     );
+}
+
+/// What an address answers to any other method.
+fn only_read() -> Route {
+    problem::method_not_allowed("GET, HEAD")
 }
 
 /// Who asks, and what they may see.

@@ -13,3 +13,4 @@ mod rights;
 mod seed;
 mod stats;
 mod support;
+mod whoami;
