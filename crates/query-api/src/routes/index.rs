@@ -1,4 +1,4 @@
-//! `GET /`: what this is, for whoever arrives without a manual.
+//! `GET /v1`: what there is, for whoever arrives without a manual.
 
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::json;
@@ -13,6 +13,7 @@ pub(super) async fn show(request: HttpRequest) -> Result<HttpResponse, Problem> 
         "version": env!("CARGO_PKG_VERSION"),
         "authentication": "Authorization: Bearer <key with the scope `read`>",
         "routes": {
+            "/": "the Explorer, a page for people",
             "/v1/whoami": "what your key may do",
             "/v1/events": "pages of events by time: source, type, subject, from, to, order, limit, cursor",
             "/v1/events/{uid}": "one event: wait",

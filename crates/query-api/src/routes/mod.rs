@@ -2,6 +2,7 @@
 
 mod body;
 mod events;
+mod explorer;
 mod feed;
 mod index;
 mod stats;
@@ -50,6 +51,13 @@ pub(crate) struct State {
 pub(crate) fn configure(app: &mut web::ServiceConfig) {
     app.service(
         web::resource("/")
+            .get(explorer::page)
+            .head(explorer::page)
+            .default_service(only_read()),
+    )
+    .configure(explorer::configure)
+    .service(
+        web::resource("/v1")
             .get(index::show)
             .head(index::show)
             .default_service(only_read()),

@@ -4,6 +4,7 @@
 
 mod admin;
 mod event;
+mod explorer;
 mod feed;
 mod outage;
 mod pages;

@@ -111,13 +111,10 @@ async fn parameters_that_are_unknown_repeated_or_out_of_range_are_refused_by_nam
         ),
         ("/v1/stats?bucket=7m", "invalid-parameter", "bucket"),
         ("/v1/stats?subject=a", "unknown-parameter", "subject"),
-        ("/?x=1", "unknown-parameter", "x"),
+        ("/v1?x=1", "unknown-parameter", "x"),
+        ("/v1/whoami?x=1", "unknown-parameter", "x"),
     ] {
         let answer = app.get(path).await;
-        if path.starts_with("/?") {
-            assert_eq!(answer.status, 400);
-            continue;
-        }
         answer.is_problem(400, name);
         assert_eq!(answer.json()["parameter"], parameter, "{path}");
     }
