@@ -83,6 +83,9 @@ pub struct Page {
     /// Time for the query.
     #[serde(with = "units::duration")]
     pub timeout: Duration,
+    /// Time to look for events that no index finds.
+    #[serde(with = "units::duration")]
+    pub search: Duration,
     /// Time for one event by its uid.
     #[serde(with = "units::duration")]
     pub lookup_timeout: Duration,
@@ -152,6 +155,7 @@ impl Config {
     pub(crate) fn budgets(&self) -> Budgets {
         Budgets {
             page: self.page.timeout,
+            search: self.page.search,
             lookup: self.page.lookup_timeout,
             feed: self.feed.timeout,
             stats: self.stats.timeout,
@@ -186,6 +190,7 @@ impl Config {
             ("query.poll_interval", self.query.poll_interval),
             ("query.stalled_after", self.query.stalled_after),
             ("page.timeout", self.page.timeout),
+            ("page.search", self.page.search),
             ("page.lookup_timeout", self.page.lookup_timeout),
             ("feed.timeout", self.feed.timeout),
             ("stats.timeout", self.stats.timeout),

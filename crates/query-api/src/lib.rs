@@ -19,12 +19,14 @@
 //! | [`config`] | the settings |
 //! | `routes` | who asks, what is asked, the answer |
 //! | `params` | the strict reading of parameters |
+//! | `data` | filters on what events hold |
 //! | `cursor` | signed places |
 //! | `watch` | waiting for something to be stored |
 
 pub mod app;
 pub mod config;
 mod cursor;
+mod data;
 mod error;
 mod metrics;
 mod params;

@@ -23,7 +23,7 @@ pub(crate) struct Params {
 }
 
 impl Params {
-    /// Reads a query string against the parameters that a route knows.
+    /// Reads a query string against the parameters that a route knows. A name that ends with `.*` stands for all that go on after the dot.
     pub(crate) fn read(
         query: &str,
         known: &[(&str, Arity)],
@@ -32,7 +32,7 @@ impl Params {
         let pairs = url::pairs(query)?;
         let mut filters = 0;
         for (index, (name, value)) in pairs.iter().enumerate() {
-            let Some((_, arity)) = known.iter().find(|(known, _)| known == name) else {
+            let Some((_, arity)) = known.iter().find(|(known, _)| is_known(known, name)) else {
                 let names: Vec<&str> = known.iter().map(|(known, _)| *known).collect();
                 let detail = match names.as_slice() {
                     [] => "this address takes no parameters".to_owned(),
@@ -84,6 +84,13 @@ impl Params {
             Some(_) => PatternSet::of(patterns),
             None => PatternSet::any(),
         }
+    }
+
+    /// The pairs whose name begins so, without that.
+    pub(crate) fn below<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
+        self.pairs
+            .iter()
+            .filter_map(move |(name, value)| Some((name.strip_prefix(prefix)?, value.as_str())))
     }
 
     /// `limit`, from 1 to the most.
@@ -179,7 +186,7 @@ impl Params {
     pub(crate) fn link(&self, parameter: &str, cursor: &str) -> String {
         let mut link = String::from("?");
         for (name, value) in self.pairs.iter().filter(|(name, _)| name != parameter) {
-            link.push_str(&format!("{name}={}&", encode(value)));
+            link.push_str(&format!("{}={}&", encode(name), encode(value)));
         }
         link + parameter + "=" + cursor
     }
@@ -188,6 +195,13 @@ impl Params {
 /// A parameter whose value is not one it can have.
 pub(crate) fn wrong(name: &str, why: &str) -> Problem {
     Problem::new(ErrorCode::InvalidParameter, format!("`{name}` {why}")).with("parameter", name)
+}
+
+fn is_known(known: &str, name: &str) -> bool {
+    match known.strip_suffix('*') {
+        Some(prefix) => name.starts_with(prefix),
+        None => known == name,
+    }
 }
 
 /// Nobody needs to get a kilobyte back to know which parameter is meant.

@@ -10,7 +10,8 @@ use super::{Caller, State, known, push_cursor};
 use crate::cursor::Binding;
 use crate::params::{Arity, Params, wrong};
 
-const LISTED: [(&str, Arity); 5] = [
+const LISTED: [(&str, Arity); 6] = [
+    ("data.*", Arity::Many),
     ("from", Arity::One),
     ("to", Arity::One),
     ("order", Arity::One),
@@ -58,6 +59,9 @@ pub(super) async fn list(
     let mut rest = b"]".to_vec();
     push_cursor(&mut rest, "next", next.as_deref());
     push_cursor(&mut rest, "prev", prev.as_deref());
+    if let Some(time) = found.searched_to {
+        rest.extend_from_slice(format!(r#","searched_to":"{time}""#).as_bytes());
+    }
     rest.push(b'}');
     let link =
         |rel, cursor: Option<String>| cursor.map(|cursor| (rel, params.link("cursor", &cursor)));

@@ -15,7 +15,7 @@ pub(super) async fn show(request: HttpRequest) -> Result<HttpResponse, Problem> 
         "routes": {
             "/": "the Explorer, a page for people",
             "/v1/whoami": "what your key may do",
-            "/v1/events": "pages of events by time: source, type, subject, from, to, order, limit, cursor",
+            "/v1/events": "pages of events by time: source, type, subject, data.<path>, from, to, order, limit, cursor",
             "/v1/events/{uid}": "one event: wait",
             "/v1/feed": "everything in the order it was stored, without loss: after, start, limit, wait, source, type, subject",
             "/v1/stats": "exact counts per bucket of time: bucket, by, from, to, source, type",

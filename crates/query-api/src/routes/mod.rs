@@ -23,6 +23,7 @@ use body::Body;
 
 use crate::config::Config;
 use crate::cursor::Cursors;
+use crate::data;
 use crate::error;
 use crate::metrics::Metrics;
 use crate::params::{Arity, Params};
@@ -135,6 +136,7 @@ impl Caller {
             sources: self.rights.and(&params.patterns("source")),
             types: params.patterns("type"),
             subjects: params.patterns("subject"),
+            data: data::filters(params)?,
         })
     }
 }

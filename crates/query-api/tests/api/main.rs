@@ -6,6 +6,7 @@ mod admin;
 mod event;
 mod explorer;
 mod feed;
+mod filters;
 mod outage;
 mod pages;
 mod proxy;

@@ -69,7 +69,11 @@ async fn sql_in_any_value_is_only_a_value_and_in_any_name_unknown() {
         app.get(&format!("/v1/events?{value}=1"))
             .await
             .is_problem(400, "unknown-parameter");
-        app.get(&format!("/v1/events?data.{value}=1"))
+        for filter in [format!("data.{value}=1"), format!("data.a={value}")] {
+            let answer = app.get(&format!("/v1/events?{filter}")).await;
+            assert!(answer.ids().is_empty(), "{filter}");
+        }
+        app.get(&format!("/v1/feed?data.{value}=1"))
             .await
             .is_problem(400, "unknown-parameter");
     }

@@ -129,6 +129,17 @@ pub struct Filter {
     pub types: PatternSet,
     /// The subjects asked for; anything but [`PatternSet::any`] leaves out events without one.
     pub subjects: PatternSet,
+    /// What the data must hold, all of it; an event whose data is not JSON holds nothing.
+    pub data: Vec<DataFilter>,
+}
+
+/// A condition on one place in the data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DataFilter {
+    /// The names that lead there, outermost first; a number also counts the members of an array from 0.
+    pub path: Vec<String>,
+    /// The JSON text of the value that must be there; absent, any will do. Numbers are equal by value.
+    pub equals: Option<String>,
 }
 
 impl Filter {
@@ -138,12 +149,18 @@ impl Filter {
             sources,
             types: PatternSet::any(),
             subjects: PatternSet::any(),
+            data: Vec::new(),
         }
+    }
+
+    /// Says whether nothing but the source is asked for.
+    pub(super) fn has_sources_only(&self) -> bool {
+        self.types.is_any() && self.subjects.is_any() && self.data.is_empty()
     }
 
     /// Says whether every event is meant.
     pub(super) fn is_any(&self) -> bool {
-        self.sources.is_any() && self.types.is_any() && self.subjects.is_any()
+        self.sources.is_any() && self.has_sources_only()
     }
 }
 

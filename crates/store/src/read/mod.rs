@@ -6,6 +6,7 @@
 //! | call | cost |
 //! |---|---|
 //! | [`Reader::page`] | one index range for each source that is meant, whatever the position; of all events when they are too many |
+//! | the same with other filters | steps of rows that are looked through, until the page is full or the time for searching is over |
 //! | [`Reader::event`] | one probe of one partition, since a uid holds its time |
 //! | [`Reader::feed`] | one index range for each Kafka partition, bounded also when nothing matches |
 //! | [`Reader::stats`] | the minutes asked for, of `event_counts` |
@@ -15,13 +16,14 @@ mod filter;
 mod lookup;
 mod page;
 mod row;
+mod search;
 mod session;
 mod sources;
 mod sql;
 mod stats;
 
 pub use feed::{Checkpoints, FeedPage, FeedPosition, FeedQuery};
-pub use filter::{Filter, Pattern, PatternSet};
+pub use filter::{DataFilter, Filter, Pattern, PatternSet};
 pub use page::{Order, Page, PageQuery, Position, Side};
 pub use row::Events;
 pub use stats::{GroupBy, Series, Stats, StatsQuery};
@@ -39,6 +41,8 @@ use crate::{Config, ErrorKind, Pool, StoreError};
 pub struct Budgets {
     /// Pages of events.
     pub page: Duration,
+    /// How long a page looks for events that no index finds, before it comes short.
+    pub search: Duration,
     /// One event by its uid.
     pub lookup: Duration,
     /// The feed.
@@ -51,6 +55,7 @@ impl Default for Budgets {
     fn default() -> Self {
         Self {
             page: Duration::from_secs(10),
+            search: Duration::from_secs(2),
             lookup: Duration::from_secs(2),
             feed: Duration::from_secs(10),
             stats: Duration::from_secs(10),

@@ -7,12 +7,17 @@ use std::pin::pin;
 
 use event::{Timestamp, Uid};
 use futures_util::TryStreamExt;
+use tokio_postgres::RowStream;
 use tokio_postgres::types::Type;
 
 use super::filter::Filter;
 use super::row::{Events, Key};
+use super::search::up_to;
+use super::session::Lease;
 use super::sql::Statement;
 use super::{ReadError, Reader};
+
+const DOING: &str = "read a page";
 
 /// Up to so many sources are read each by its own index range and merged; of more, one is likely to be near in the order of all events.
 const MAX_MERGED_SOURCES: usize = 64;
@@ -74,15 +79,33 @@ pub struct Page {
     pub next: Option<(Side, Position)>,
     /// Where what comes before ends; absent at the beginning.
     pub prev: Option<(Side, Position)>,
+    /// How far was looked, when the time for it was used up before the page was full.
+    pub searched_to: Option<Timestamp>,
+}
+
+impl PageQuery {
+    pub(super) fn side(&self) -> Side {
+        self.at.map_or(Side::After, |(side, _)| side)
+    }
+}
+
+impl Key {
+    /// What lies beyond this event.
+    pub(super) fn exclusive(self) -> Position {
+        Position {
+            time: self.time,
+            uid: self.uid,
+            inclusive: false,
+        }
+    }
 }
 
 impl Reader {
-    /// Reads one page.
+    /// Reads one page. It may be short, or empty, and have [`Page::searched_to`], when its filters match rarely.
     ///
     /// # Errors
-    /// [`ReadError::Timeout`] when filters match so rarely that the budget is used up.
+    /// [`ReadError::Timeout`] when the server is slow beyond that.
     pub async fn page(&self, query: &PageQuery) -> Result<Page, ReadError> {
-        const DOING: &str = "read a page";
         if query.filter.sources.is_nothing() || query.limit == 0 {
             return Ok(Page::default());
         }
@@ -92,67 +115,89 @@ impl Reader {
             .sources
             .resolve(&lease, wanted, MAX_MERGED_SOURCES)
             .await?;
-        let rows = lease.rows(DOING, statement(query, merged)).await?;
-        let collect = async {
-            let mut rows = pin!(rows);
+        // Sources that are not read each by its index are one more filter.
+        let is_indexed = query.filter.has_sources_only() && (merged.is_some() || wanted.is_any());
+        let merged = merged.as_deref();
+        let found = if is_indexed {
+            let rows = lease.rows(DOING, select(query, merged, None)).await?;
             let mut found = Found::default();
-            while let Some(row) = rows
-                .try_next()
-                .await
-                .map_err(|error| lease.error(DOING, &error))?
-            {
-                if found.events.len() == query.limit || found.events.bytes() >= query.max_bytes {
-                    found.has_more = true;
-                    break;
-                }
-                let key = found.events.push(&row, 0)?;
-                found.first.get_or_insert(key);
-                found.last = Some(key);
-            }
-            // More than the one row too many may be under way when the page was cut by its bytes.
-            let is_drained =
-                !found.has_more || rows.try_next().await.is_ok_and(|row| row.is_none());
-            Ok((found, is_drained))
+            lease.within(found.collect(&lease, query, rows)).await?;
+            found
+        } else {
+            self.search(&lease, query, merged).await?
         };
-        let (found, is_drained) = lease.within(collect).await?;
-        if is_drained {
+        if found.is_drained {
             lease.finish();
         }
         Ok(found.into_page(query))
     }
 }
 
+/// What was found of a page so far.
 #[derive(Default)]
-struct Found {
+pub(super) struct Found {
     events: Events,
     first: Option<Key>,
-    last: Option<Key>,
-    has_more: bool,
+    /// The last one taken; rows come in order, so everything up to it was looked at.
+    pub(super) last: Option<Key>,
+    /// Whether there is at least one more event than the page takes.
+    pub(super) has_more: bool,
+    /// Whether the connection has nothing under way.
+    pub(super) is_drained: bool,
+    /// The key up to which everything was looked at, when there is something beyond it.
+    pub(super) searched_to: Option<Key>,
 }
 
 impl Found {
+    /// Takes rows until the page is full.
+    pub(super) async fn collect(
+        &mut self,
+        lease: &Lease,
+        query: &PageQuery,
+        rows: RowStream,
+    ) -> Result<(), ReadError> {
+        let mut rows = pin!(rows);
+        while let Some(row) = rows
+            .try_next()
+            .await
+            .map_err(|error| lease.error(DOING, &error))?
+        {
+            if self.events.len() == query.limit || self.events.bytes() >= query.max_bytes {
+                self.has_more = true;
+                break;
+            }
+            let key = self.events.push(&row, 0)?;
+            self.first.get_or_insert(key);
+            self.last = Some(key);
+        }
+        // More than the one row too many may be under way when the page was cut by its bytes.
+        self.is_drained = !self.has_more || rows.try_next().await.is_ok_and(|row| row.is_none());
+        Ok(())
+    }
+
     fn into_page(mut self, query: &PageQuery) -> Page {
-        let exclusive = |key: Key| Position {
-            time: key.time,
-            uid: key.uid,
-            inclusive: false,
+        // Rows were read away from the position: the far end is the last one, on whichever side, or where the search ended.
+        let far = if self.has_more {
+            self.last
+        } else {
+            self.searched_to
         };
-        let side = query.at.map_or(Side::After, |(side, _)| side);
-        // Rows were read away from the position: `last` is the far end, on whichever side.
-        let far = self.last.filter(|_| self.has_more).map(exclusive);
+        let far = far.map(Key::exclusive);
         let near = query.at.map(|(_, at)| match self.first {
-            Some(first) => exclusive(first),
+            Some(first) => first.exclusive(),
             // Nothing was found, so the other way begins at the position itself.
             None => Position {
                 inclusive: !at.inclusive,
                 ..at
             },
         });
-        match side {
+        let searched_to = self.searched_to.map(|key| key.time);
+        match query.side() {
             Side::After => Page {
                 next: far.map(|at| (Side::After, at)),
                 prev: near.map(|at| (Side::Before, at)),
                 events: self.events,
+                searched_to,
             },
             Side::Before => {
                 self.events.reverse();
@@ -160,14 +205,15 @@ impl Found {
                     next: near.map(|at| (Side::After, at)),
                     prev: far.map(|at| (Side::Before, at)),
                     events: self.events,
+                    searched_to,
                 }
             }
         }
     }
 }
 
-/// `merged` names the sources when each is to be read by its own index range.
-fn statement(query: &PageQuery, merged: Option<Vec<String>>) -> Statement {
+/// `merged` names the sources when each is to be read by its own index range; `end` is the last key to look at.
+pub(super) fn select(query: &PageQuery, merged: Option<&[String]>, end: Option<Key>) -> Statement {
     // One row too many tells whether there is more.
     let limit = i64::try_from(query.limit)
         .unwrap_or(i64::MAX)
@@ -176,11 +222,12 @@ fn statement(query: &PageQuery, merged: Option<Vec<String>>) -> Statement {
     sql.push_columns();
     match merged {
         Some(names) if names.len() != 1 => {
-            sql.push(" FROM unnest(").bind(names, Type::TEXT_ARRAY);
+            sql.push(" FROM unnest(")
+                .bind(names.to_vec(), Type::TEXT_ARRAY);
             sql.push(") AS wanted(name) CROSS JOIN LATERAL (SELECT ")
                 .push_columns();
             sql.push(" FROM events WHERE source = wanted.name");
-            conditions(&mut sql, query);
+            conditions(&mut sql, query, end);
             sql.push(order_by(query))
                 .push(" LIMIT ")
                 .bind(limit, Type::INT8)
@@ -189,12 +236,12 @@ fn statement(query: &PageQuery, merged: Option<Vec<String>>) -> Statement {
         Some(names) => {
             sql.push(" FROM events WHERE source = ")
                 .bind(names.concat(), Type::TEXT);
-            conditions(&mut sql, query);
+            conditions(&mut sql, query, end);
         }
         None => {
             sql.push(" FROM events WHERE true")
                 .push_patterns("source", &query.filter.sources);
-            conditions(&mut sql, query);
+            conditions(&mut sql, query, end);
         }
     }
     sql.push(order_by(query))
@@ -203,8 +250,16 @@ fn statement(query: &PageQuery, merged: Option<Vec<String>>) -> Statement {
     sql
 }
 
-fn conditions(sql: &mut Statement, query: &PageQuery) {
+fn conditions(sql: &mut Statement, query: &PageQuery, end: Option<Key>) {
     sql.push_filter(&query.filter);
+    after_position(sql, query);
+    if let Some(end) = end {
+        up_to(sql, query, end);
+    }
+}
+
+/// Adds the conditions on time and on the position.
+pub(super) fn after_position(sql: &mut Statement, query: &PageQuery) {
     if let Some(from) = query.from {
         sql.push(" AND time >= ").bind_time(from);
     }
@@ -228,12 +283,12 @@ fn conditions(sql: &mut Statement, query: &PageQuery) {
 }
 
 /// Whether rows are read newest first: what comes before a position is read backwards.
-fn is_descending(query: &PageQuery) -> bool {
+pub(super) fn is_descending(query: &PageQuery) -> bool {
     let is_before = matches!(query.at, Some((Side::Before, _)));
     (query.order == Order::Descending) != is_before
 }
 
-fn order_by(query: &PageQuery) -> &'static str {
+pub(super) fn order_by(query: &PageQuery) -> &'static str {
     if is_descending(query) {
         " ORDER BY time DESC, uid DESC"
     } else {

@@ -5,7 +5,7 @@
 use event::Timestamp;
 use tokio_postgres::types::{ToSql, Type};
 
-use super::filter::{Filter, PatternSet};
+use super::filter::{DataFilter, Filter, PatternSet};
 use super::row::COLUMNS;
 use crate::pg::PgTime;
 
@@ -57,7 +57,20 @@ impl Statement {
     /// Adds `AND ..` for every condition of a filter but the sources, which the caller places.
     pub(super) fn push_filter(&mut self, filter: &Filter) -> &mut Self {
         self.push_patterns("type", &filter.types);
-        self.push_patterns("subject", &filter.subjects)
+        self.push_patterns("subject", &filter.subjects);
+        for DataFilter { path, equals } in &filter.data {
+            self.push(" AND data #> ")
+                .bind(path.clone(), Type::TEXT_ARRAY);
+            match equals {
+                // Bound as text and read by the server, which keeps every digit of a number.
+                Some(json) => self
+                    .push(" = ")
+                    .bind(json.clone(), Type::TEXT)
+                    .push("::jsonb"),
+                None => self.push(" IS NOT NULL"),
+            };
+        }
+        self
     }
 
     /// Adds `AND ..` for the values that a column may have. A prefix goes through `^@`, which knows no metacharacters.
