@@ -116,6 +116,8 @@ pub struct Stats {
     pub max_buckets: usize,
     /// Most series.
     pub max_series: usize,
+    /// Most sources or types in a list of them.
+    pub max_facets: usize,
     /// Time for the query.
     #[serde(with = "units::duration")]
     pub timeout: Duration,
@@ -176,6 +178,7 @@ impl Config {
             ),
             ("stats.max_buckets", 1, self.stats.max_buckets),
             ("stats.max_series", 1, self.stats.max_series),
+            ("stats.max_facets", 1, self.stats.max_facets),
         ];
         if let Some((key, ..)) = limits
             .iter()

@@ -3,6 +3,7 @@
 mod body;
 mod events;
 mod explorer;
+mod facets;
 mod feed;
 mod index;
 mod stats;
@@ -85,6 +86,18 @@ pub(crate) fn configure(app: &mut web::ServiceConfig) {
         web::resource("/v1/feed")
             .get(feed::read)
             .head(feed::read)
+            .default_service(only_read()),
+    )
+    .service(
+        web::resource("/v1/sources")
+            .get(facets::sources)
+            .head(facets::sources)
+            .default_service(only_read()),
+    )
+    .service(
+        web::resource("/v1/types")
+            .get(facets::types)
+            .head(facets::types)
             .default_service(only_read()),
     )
     .service(

@@ -5,6 +5,7 @@
 mod admin;
 mod event;
 mod explorer;
+mod facets;
 mod feed;
 mod filters;
 mod outage;

@@ -9,8 +9,9 @@
 //! | the same with other filters | steps of rows that are looked through, until the page is full or the time for searching is over |
 //! | [`Reader::event`] | one probe of one partition, since a uid holds its time |
 //! | [`Reader::feed`] | one index range for each Kafka partition, bounded also when nothing matches |
-//! | [`Reader::stats`] | the minutes asked for, of `event_counts` |
+//! | [`Reader::stats`], [`Reader::facets`] | the minutes asked for, of `event_counts` |
 
+mod facets;
 mod feed;
 mod filter;
 mod lookup;
@@ -22,6 +23,7 @@ mod sources;
 mod sql;
 mod stats;
 
+pub use facets::{Facet, FacetQuery, Facets};
 pub use feed::{Checkpoints, FeedPage, FeedPosition, FeedQuery};
 pub use filter::{DataFilter, Filter, Pattern, PatternSet};
 pub use page::{Order, Page, PageQuery, Position, Side};
