@@ -75,7 +75,8 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     };
     // Also after a failure: what was measured is worth keeping.
     usage::report(&mut bench);
-    report::write(&bench.results, &bench.charts, &machine, &args)?;
+    let docs = args.docs.as_deref().filter(|_| outcome.is_ok());
+    report::write(&bench.results, &bench.charts, &machine, &args, docs)?;
     let Bench { stack, results, .. } = bench;
     stack.stop().await;
     outcome?;
@@ -93,34 +94,58 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(WORSE))
 }
 
+/// Measures one group after the other. One that fails does not cost the others.
 async fn measure(bench: &mut Bench) -> anyhow::Result<()> {
     let args = bench.stack.args.clone();
+    let mut failures = Failures::default();
     if args.wants(Group::Startup) {
-        startup::run(bench).await.context("startup")?;
+        failures.note("startup", startup::run(bench).await);
     }
     if args.wants(Group::WriterEncode) {
-        writer_encode::run(bench).context("writer_encode")?;
+        failures.note("writer_encode", writer_encode::run(bench));
     }
     if args.wants(Group::WriterCopy) {
-        writer_copy::run(bench).await.context("writer_copy")?;
+        failures.note("writer_copy", writer_copy::run(bench).await);
     }
     if args.wants(Group::IngestBatch) {
-        ingest::batches(bench).await.context("ingest_batch")?;
+        failures.note("ingest_batch", ingest::batches(bench).await);
     }
     if args.wants(Group::IngestSingle) {
-        ingest::singles(bench).await.context("ingest_single")?;
+        failures.note("ingest_single", ingest::singles(bench).await);
     }
     if args.wants(Group::EndToEnd) {
-        let sustained = end_to_end::run(bench).await.context("end_to_end")?;
-        freshness::run(bench, sustained / 2.0)
-            .await
-            .context("freshness")?;
+        let sustained = end_to_end::run(bench).await;
+        if let Some(rate) = failures.note("end_to_end", sustained) {
+            failures.note("freshness", freshness::run(bench, rate / 2.0).await);
+        }
     }
     if args.wants(Group::PageFiltered) {
-        page::run(bench).await.context("page_filtered")?;
+        failures.note("page_filtered", page::run(bench).await);
     }
     if args.wants(Group::Growth) && !args.quick {
-        growth::run(bench).await.context("growth")?;
+        failures.note("growth", growth::run(bench).await);
     }
-    Ok(())
+    failures.into_result()
+}
+
+/// Groups that could not be measured.
+#[derive(Default)]
+struct Failures(Vec<&'static str>);
+
+impl Failures {
+    fn note<T>(&mut self, group: &'static str, outcome: anyhow::Result<T>) -> Option<T> {
+        match outcome {
+            Ok(value) => Some(value),
+            Err(error) => {
+                say(format!("{group} FAILED: {error:#}"));
+                self.0.push(group);
+                None
+            }
+        }
+    }
+
+    fn into_result(self) -> anyhow::Result<()> {
+        anyhow::ensure!(self.0.is_empty(), "not measured: {}", self.0.join(", "));
+        Ok(())
+    }
 }

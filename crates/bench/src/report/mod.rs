@@ -10,17 +10,20 @@ mod table;
 pub(crate) use machine::Machine;
 pub(crate) use plot::{Chart, Scale};
 
+use std::path::Path;
+
 use anyhow::Context as _;
 
 use crate::args::Args;
 use crate::results::Results;
 
-/// Writes everything.
+/// Writes everything; the page in `docs` only when it is given.
 pub(crate) fn write(
     results: &Results,
     charts: &[Chart],
     machine: &Machine,
     args: &Args,
+    docs: Option<&Path>,
 ) -> anyhow::Result<()> {
     results.write(&args.out.join("results.json"))?;
     let table = table::markdown(results, machine, args);
@@ -35,7 +38,7 @@ pub(crate) fn write(
         let path = args.out.join("scaling.md");
         std::fs::write(&path, scaling).with_context(|| format!("write {}", path.display()))?;
     }
-    let Some(page) = &args.docs else {
+    let Some(page) = docs else {
         return Ok(());
     };
     docs::renew(page, &table, charts)?;
