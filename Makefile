@@ -19,16 +19,19 @@ help: ## Say what each target does
 demo: ## Build, start everything, load real events, show them served; Ctrl-C ends it (ONCE=1: check itself and end)
 	$(call say,setting up)
 	@scripts/setup build
+	@scripts/explorer
 	$(call say,building (the first time takes 5 to 10 minutes on 2 cores; afterwards seconds))
 	@cargo build --release --bins
 	@ONCE=$(ONCE) scripts/demo target/release
 
 build: ## Build every binary (debug)
 	@scripts/setup build
+	@scripts/explorer
 	@cargo build --workspace --bins
 
 dist: ## Build every binary as it is shipped (fat LTO; slow)
 	@scripts/setup build
+	@scripts/explorer
 	@cargo build --profile dist --bins
 
 # ------------------------------------------------------------------ test
@@ -36,6 +39,7 @@ dist: ## Build every binary as it is shipped (fat LTO; slow)
 test: ## Every test, on a real Kafka and a real PostgreSQL
 	$(call say,setting up)
 	@scripts/setup test
+	@scripts/explorer
 	$(call say,building the services and the tests (8 to 15 minutes on 2 cores when nothing is cached))
 	@cargo build --workspace --bins
 	@cargo nextest run --workspace --no-run
@@ -66,6 +70,7 @@ PROFILE ?= release
 bench: ## Measure everything, each figure beside its limit (QUICK=1, ONLY=.., COMPARE=results.json)
 	$(call say,setting up)
 	@scripts/setup build
+	@scripts/explorer
 	$(call say,building with profile $(PROFILE))
 	@cargo build --profile $(PROFILE) -p bench -p ingest-api -p writer -p query-api --bins
 	$(call say,measuring ($(if $(QUICK),under 4,under 20) minutes; leave the machine alone meanwhile))
@@ -73,7 +78,7 @@ bench: ## Measure everything, each figure beside its limit (QUICK=1, ONLY=.., CO
 		$(if $(QUICK)$(ONLY),,--docs docs/benchmarks.md)
 
 # ------------------------------------------------------------------ check
-.PHONY: check fmt clippy doc deny shell
+.PHONY: check fmt clippy doc deny shell check-explorer check-terraform
 check: fmt clippy doc deny shell ## Formatting, lints, documentation, licences
 
 fmt: ## Formatting
@@ -96,6 +101,12 @@ deny: ## Licences, bans, sources of every dependency; advisories where their dat
 
 shell: ## Shell scripts parse
 	@for f in $$(git ls-files scripts tests .ci | xargs grep -lE '^#!.*\bbash'); do bash -n "$$f"; done
+
+check-explorer: ## The page: lint, types, unit tests, size
+	@cd explorer && npm ci --no-audit --no-fund --loglevel=error && npm run check
+
+check-terraform: ## Terraform: format, validate, test, policies; without a cloud or a registry (5 to 8 minutes)
+	@scripts/check-terraform
 
 .PHONY: clean
 clean: ## Remove what was built; caches of Kafka and PostgreSQL stay
