@@ -17,7 +17,6 @@ async fn operators_routes_are_not_on_the_public_listener() {
         "/reload",
         "/admin",
         "/v2/events",
-        "/v1",
     ] {
         app.get(path).await.is_problem(404, "not-found");
     }
