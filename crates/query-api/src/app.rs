@@ -24,6 +24,7 @@ use crate::config::Config;
 use crate::cursor::Cursors;
 use crate::metrics::Metrics;
 use crate::routes::{self, Memory, State};
+use crate::tail::{Hub, Seats};
 use crate::watch::Watch;
 
 /// The sockets a process listens on.
@@ -87,6 +88,17 @@ impl Application {
             metrics.waiting.clone(),
             stopping.clone(),
         );
+        let hub = Hub::start(
+            reader.clone(),
+            config.feed.topic.clone(),
+            config.query.poll_interval,
+            stopping.clone(),
+        );
+        let seats = Seats::new(
+            config.tail.max_tails,
+            config.tail.max_per_key,
+            metrics.tails.clone(),
+        );
         let readiness = Readiness::new();
         let database = readiness.check("database");
         let view = ConfigView::new(loaded.redacted.clone());
@@ -106,6 +118,8 @@ impl Application {
             limits,
             cursors: Cursors::new(config.cursors.secret.as_ref()),
             watch,
+            hub,
+            seats,
             memory: Memory::new(
                 config.query.max_answer_memory.as_usize(),
                 metrics.answer_bytes.clone(),

@@ -36,6 +36,8 @@ pub struct Config {
     pub page: Page,
     /// The feed.
     pub feed: Feed,
+    /// Tails.
+    pub tail: Tail,
     /// Statistics.
     pub stats: Stats,
     /// Cursors.
@@ -106,6 +108,19 @@ pub struct Feed {
     /// Time for the query.
     #[serde(with = "units::duration")]
     pub timeout: Duration,
+}
+
+/// `[tail]`: tails.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tail {
+    /// Most tails that are open at a time.
+    pub max_tails: usize,
+    /// Most tails of one key.
+    pub max_per_key: usize,
+    /// A tail without news says so this often.
+    #[serde(with = "units::duration")]
+    pub heartbeat: Duration,
 }
 
 /// `[stats]`: statistics.
@@ -197,6 +212,7 @@ impl Config {
             ("page.lookup_timeout", self.page.lookup_timeout),
             ("feed.timeout", self.feed.timeout),
             ("stats.timeout", self.stats.timeout),
+            ("tail.heartbeat", self.tail.heartbeat),
             ("health.interval", self.health.interval),
         ];
         if let Some((key, _)) = times

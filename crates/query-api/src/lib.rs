@@ -21,6 +21,7 @@
 //! | `params` | the strict reading of parameters |
 //! | `data` | filters on what events hold |
 //! | `cursor` | signed places |
+//! | `tail` | one reader of the feed for all tails |
 //! | `watch` | waiting for something to be stored |
 
 pub mod app;
@@ -31,6 +32,7 @@ mod error;
 mod metrics;
 mod params;
 mod routes;
+mod tail;
 mod watch;
 
 pub use app::{Application, Listeners};

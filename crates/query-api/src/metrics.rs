@@ -32,6 +32,8 @@ pub(crate) struct Metrics {
     failures: Family<FailureLabel, Counter>,
     /// Requests that wait for something to be stored.
     pub(crate) waiting: Gauge,
+    /// Tails that are open.
+    pub(crate) tails: Gauge,
     /// Bytes of answers that were not sent yet.
     pub(crate) answer_bytes: Gauge,
 }
@@ -59,6 +61,7 @@ impl Metrics {
             "Requests that wait for something to be stored",
             metrics.waiting.clone(),
         );
+        registry.register("tails", "Tails that are open", metrics.tails.clone());
         registry.register(
             "answer_bytes",
             "Bytes of answers that were not sent yet",

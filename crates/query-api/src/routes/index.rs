@@ -18,6 +18,7 @@ pub(super) async fn show(request: HttpRequest) -> Result<HttpResponse, Problem> 
             "/v1/events": "pages of events by time: source, type, subject, data.<path>, from, to, order, limit, cursor",
             "/v1/events/{uid}": "one event: wait",
             "/v1/feed": "everything in the order it was stored, without loss: after, start, limit, wait, source, type, subject",
+            "/v1/tail": "the feed as server-sent events: after, source, type, subject",
             "/v1/sources": "which sources there are, with counts: from, to, source, type, limit",
             "/v1/types": "which types there are, with counts: from, to, source, type, limit",
             "/v1/stats": "exact counts per bucket of time: bucket, by, from, to, source, type",

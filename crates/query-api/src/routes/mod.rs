@@ -7,6 +7,7 @@ mod facets;
 mod feed;
 mod index;
 mod stats;
+mod tail;
 mod whoami;
 
 use std::sync::Arc;
@@ -28,6 +29,7 @@ use crate::data;
 use crate::error;
 use crate::metrics::Metrics;
 use crate::params::{Arity, Params};
+use crate::tail::{Hub, Seats};
 use crate::watch::Watch;
 
 /// The parameters that filter events, on every route that shows some.
@@ -45,6 +47,8 @@ pub(crate) struct State {
     pub(crate) limits: Limits,
     pub(crate) cursors: Cursors,
     pub(crate) watch: Watch,
+    pub(crate) hub: Hub,
+    pub(crate) seats: Seats,
     pub(crate) metrics: Metrics,
     pub(crate) memory: Memory,
     pub(crate) config: Arc<Config>,
@@ -99,6 +103,11 @@ pub(crate) fn configure(app: &mut web::ServiceConfig) {
             .get(facets::types)
             .head(facets::types)
             .default_service(only_read()),
+    )
+    .service(
+        web::resource("/v1/tail")
+            .get(tail::follow)
+            .default_service(problem::method_not_allowed("GET")),
     )
     .service(
         web::resource("/v1/stats")

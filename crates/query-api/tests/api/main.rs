@@ -16,4 +16,5 @@ mod rights;
 mod seed;
 mod stats;
 mod support;
+mod tail;
 mod whoami;

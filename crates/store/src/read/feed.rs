@@ -84,6 +84,21 @@ pub struct FeedPage {
     pub is_caught_up: bool,
 }
 
+/// What a reader of many needs to know of an event without reading its JSON.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FeedHead {
+    /// Its Kafka partition.
+    pub partition: i32,
+    /// Its offset there.
+    pub offset: i64,
+    /// Its source.
+    pub source: String,
+    /// Its type.
+    pub kind: String,
+    /// Its subject.
+    pub subject: Option<String>,
+}
+
 impl FeedPosition {
     /// Says whether everything below these checkpoints was read.
     pub fn has_reached(&self, checkpoints: &Checkpoints) -> bool {
@@ -131,6 +146,30 @@ impl Reader {
         at: &FeedPosition,
         query: &FeedQuery,
     ) -> Result<FeedPage, ReadError> {
+        let (page, _) = self.read_feed(topic, at, query, None).await?;
+        Ok(page)
+    }
+
+    /// Reads on as [`Reader::feed`] does, and tells the head of each event.
+    ///
+    /// # Errors
+    /// As [`Reader::feed`].
+    pub async fn follow(
+        &self,
+        topic: &str,
+        at: &FeedPosition,
+        query: &FeedQuery,
+    ) -> Result<(FeedPage, Vec<FeedHead>), ReadError> {
+        self.read_feed(topic, at, query, Some(Vec::new())).await
+    }
+
+    async fn read_feed(
+        &self,
+        topic: &str,
+        at: &FeedPosition,
+        query: &FeedQuery,
+        heads: Option<Vec<FeedHead>>,
+    ) -> Result<(FeedPage, Vec<FeedHead>), ReadError> {
         // Both statements on one connection: behind a balancer of replicas, another one could be behind the first.
         let lease = self.lease(self.budgets.feed).await?;
         let reached = checkpoints(&lease, topic).await?;
@@ -139,9 +178,10 @@ impl Reader {
             return Err(ReadError::LogReplaced);
         }
         let mut plan = Plan::new(at, &reached, query);
+        plan.heads = heads;
         if plan.windows.is_empty() {
             lease.finish();
-            return Ok(plan.into_page(at, &reached));
+            return Ok((plan.into_page(at, &reached), Vec::new()));
         }
         let rows = lease.rows(DOING, plan.statement(query)).await?;
         let collect = async {
@@ -163,7 +203,8 @@ impl Reader {
         if !plan.is_cut {
             lease.finish();
         }
-        Ok(plan.into_page(at, &reached))
+        let heads = plan.heads.take().unwrap_or_default();
+        Ok((plan.into_page(at, &reached), heads))
     }
 }
 
@@ -225,6 +266,8 @@ struct Plan {
     per_partition: i64,
     scan: i64,
     events: Events,
+    /// Heads of the events, when they are wanted.
+    heads: Option<Vec<FeedHead>>,
     is_cut: bool,
 }
 
@@ -264,6 +307,7 @@ impl Plan {
             per_partition,
             scan,
             events: Events::default(),
+            heads: None,
             is_cut: false,
         }
     }
@@ -316,6 +360,16 @@ impl Plan {
         if let Some(offset) = row.try_get::<_, Option<i64>>(2 + 3).map_err(wrong)? {
             debug_assert!(row.len() == 2 + COLUMN_COUNT);
             self.events.push(row, 2)?;
+            if let Some(heads) = &mut self.heads {
+                // In the order of the columns that follow the two above.
+                heads.push(FeedHead {
+                    partition: row.try_get(2 + 4).map_err(wrong)?,
+                    offset,
+                    source: row.try_get(2 + 5).map_err(wrong)?,
+                    kind: row.try_get(2 + 6).map_err(wrong)?,
+                    subject: row.try_get(2 + 8).map_err(wrong)?,
+                });
+            }
             window.taken = offset + 1;
             window.count += 1;
         }

@@ -24,7 +24,7 @@ mod sql;
 mod stats;
 
 pub use facets::{Facet, FacetQuery, Facets};
-pub use feed::{Checkpoints, FeedPage, FeedPosition, FeedQuery};
+pub use feed::{Checkpoints, FeedHead, FeedPage, FeedPosition, FeedQuery};
 pub use filter::{DataFilter, Filter, Pattern, PatternSet};
 pub use page::{Order, Page, PageQuery, Position, Side};
 pub use row::Events;
