@@ -38,6 +38,8 @@ use crate::args::{Cli, Role};
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> anyhow::Result<ExitCode> {
+    // A child that is to end with this process is started through this very program.
+    devstack::with_parent::intercept();
     let cli = Cli::parse();
     match cli.role {
         Some(Role::Load { spec }) => load::main(&spec).map(|()| ExitCode::SUCCESS),

@@ -105,8 +105,7 @@ fn first_words(path: &str, count: usize) -> String {
 /// The one that the pipeline fetches.
 fn kafka_version() -> &'static str {
     const POM: &str = include_str!("../../../devstack/pom.xml");
-    POM.split_once("kafka_2.13")
-        .and_then(|(_, rest)| rest.split_once("<version>"))
+    POM.split_once("<kafka.version>")
         .and_then(|(_, rest)| rest.split_once('<'))
         .map_or("unknown", |(version, _)| version)
 }
