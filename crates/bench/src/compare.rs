@@ -43,8 +43,14 @@ impl Verdict {
     }
 }
 
-/// Two figures differ when their rounds do not overlap: the worst of one is beyond the best of the other.
+/// Three rounds may agree by chance: below this share of the old value nothing counts as a difference.
+const FLOOR: f64 = 0.05;
+
+/// Two figures differ when their rounds do not overlap: the worst of one is beyond the best of the other, and by enough to matter.
 fn verdict(old: &Figure, new: &Figure) -> Verdict {
+    if (new.value - old.value).abs() < FLOOR * old.value.abs() {
+        return Verdict::WithinTheNoise;
+    }
     let range = |figure: &Figure| {
         let least = figure.rounds.iter().copied().fold(f64::INFINITY, f64::min);
         let most = figure
@@ -77,6 +83,12 @@ mod tests {
             figure("rows/s", &[90.0, 100.0, 110.0]),
             figure("rows/s", &[80.0, 85.0, 91.0]),
         );
+        assert_eq!(verdict(&old, &new), Verdict::WithinTheNoise);
+    }
+
+    #[test]
+    fn rounds_that_agree_by_chance_are_noise() {
+        let (old, new) = (figure("ms", &[267.0, 268.0]), figure("ms", &[277.0, 278.0]));
         assert_eq!(verdict(&old, &new), Verdict::WithinTheNoise);
     }
 
