@@ -82,32 +82,32 @@ impl Metrics {
             ..
         } = &metrics;
         registry.register(
-            "ingest_events",
+            "flumen_ingest_events",
             "Events by what became of them",
             events.clone(),
         );
         registry.register(
-            "ingest_rejected_events",
+            "flumen_ingest_rejected_events",
             "Rejected events by what is wrong with them",
             rejected.clone(),
         );
         registry.register(
-            "ingest_body_bytes",
+            "flumen_ingest_body_bytes",
             "Bytes of bodies, unpacked",
             body_bytes.clone(),
         );
         registry.register(
-            "ingest_in_flight_bytes",
+            "flumen_ingest_in_flight_bytes",
             "Bytes of bodies being read or waiting for their acknowledgement",
             in_flight_bytes.clone(),
         );
         registry.register(
-            "ingest_events_per_request",
+            "flumen_ingest_events_per_request",
             "Events of one request",
             events_per_request.clone(),
         );
         registry.register(
-            "ingest_ack_seconds",
+            "flumen_ingest_ack_seconds",
             "From the first record of a request to the end of its wait",
             ack_seconds.clone(),
         );

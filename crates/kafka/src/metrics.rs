@@ -35,17 +35,17 @@ struct BrokerMetrics {
 impl BrokerMetrics {
     fn register(&self, registry: &mut Registry) {
         registry.register(
-            "kafka_brokers_up",
+            "flumen_kafka_brokers_up",
             "Brokers this client is connected to",
             self.up.clone(),
         );
         registry.register(
-            "kafka_brokers_down",
+            "flumen_kafka_brokers_down",
             "Brokers this client lost or tried to reach in vain",
             self.down.clone(),
         );
         registry.register(
-            "kafka_broker_round_trip_seconds",
+            "flumen_kafka_broker_round_trip_seconds",
             "Round trip to the slowest broker, 99th percentile of the last seconds",
             self.round_trip_seconds.clone(),
         );
@@ -125,32 +125,32 @@ impl ProducerMetrics {
     /// Adds the metrics to a registry; the caller chooses the prefix.
     pub fn register(&self, registry: &mut Registry) {
         registry.register(
-            "kafka_queue_records",
+            "flumen_kafka_queue_records",
             "Records waiting for their acknowledgement",
             self.queue_records.clone(),
         );
         registry.register(
-            "kafka_queue_bytes",
+            "flumen_kafka_queue_bytes",
             "Bytes of keys and values waiting for their acknowledgement",
             self.queue_bytes.clone(),
         );
         registry.register(
-            "kafka_produced_records",
+            "flumen_kafka_produced_records",
             "Records by what became of them",
             self.outcomes.clone(),
         );
         registry.register(
-            "kafka_ack_seconds",
+            "flumen_kafka_ack_seconds",
             "From the first record of a request to the last acknowledgement",
             self.ack_seconds.clone(),
         );
         registry.register(
-            "kafka_available",
+            "flumen_kafka_available",
             "1 while sending is worth trying, 0 while no broker answers or the topic is missing",
             self.available.clone(),
         );
         registry.register(
-            "kafka_producer_rebuilds",
+            "flumen_kafka_producer_rebuilds",
             "Times the producer was replaced after a fatal error",
             self.rebuilds.clone(),
         );
@@ -199,17 +199,17 @@ impl ConsumerMetrics {
     /// Adds the metrics to a registry; the caller chooses the prefix.
     pub fn register(&self, registry: &mut Registry) {
         registry.register(
-            "kafka_received_bytes",
+            "flumen_kafka_received_bytes",
             "Bytes received from the brokers, compressed",
             self.received_bytes.clone(),
         );
         registry.register(
-            "kafka_prefetched_records",
+            "flumen_kafka_prefetched_records",
             "Fetched records waiting to be taken",
             self.prefetched_records.clone(),
         );
         registry.register(
-            "kafka_prefetched_bytes",
+            "flumen_kafka_prefetched_bytes",
             "Bytes of fetched records waiting to be taken",
             self.prefetched_bytes.clone(),
         );

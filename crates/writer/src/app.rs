@@ -51,7 +51,7 @@ impl Application {
         let metrics = Metrics::default();
         metrics.register(&mut registry);
         let consumer_metrics = ConsumerMetrics::default();
-        consumer_metrics.register(registry.sub_registry_with_prefix("flumen_writer"));
+        consumer_metrics.register(&mut registry);
         let readiness = Readiness::new();
         let liveness = Liveness::new();
         let pool = Pool::new(&config.database)?;

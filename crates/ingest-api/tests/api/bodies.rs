@@ -125,7 +125,7 @@ async fn case_04_a_bomb_is_413_by_what_it_unpacks_to_and_stacked_encodings_are_4
         (reply.status, reply.header("accept-encoding")),
         (415, "gzip, zstd")
     );
-    assert_eq!(api.metric("ingest_in_flight_bytes").await, 0.0);
+    assert_eq!(api.metric("flumen_ingest_in_flight_bytes").await, 0.0);
 }
 
 #[tokio::test]

@@ -99,5 +99,8 @@ async fn case_17_a_thousand_bodies_of_a_mebibyte_are_taken_or_refused_and_memory
     // The budget, the producer's queue, 64 KiB that each connection sent and nobody took yet, and the process itself.
     let bound = 32.0 + 32.0 + 1000.0 / 16.0 + 40.0;
     assert!(peak < bound, "{peak} MiB");
-    assert_eq!(metric(&process, "ingest_in_flight_bytes").await, Some(0.0));
+    assert_eq!(
+        metric(&process, "flumen_ingest_in_flight_bytes").await,
+        Some(0.0)
+    );
 }

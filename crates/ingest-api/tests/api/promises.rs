@@ -55,7 +55,7 @@ async fn p6_a_sender_that_trickles_large_bodies_runs_out_of_place_before_others_
         hogs.push(stream);
     }
     eventually(PATIENCE, || async {
-        api.metric("ingest_in_flight_bytes").await >= 2_000_000.0
+        api.metric("flumen_ingest_in_flight_bytes").await >= 2_000_000.0
     })
     .await;
     let large = event("1", &format!("\"data\":\"{}\"", "x".repeat(200 << 10)));
@@ -73,7 +73,7 @@ async fn p6_a_sender_that_trickles_large_bodies_runs_out_of_place_before_others_
     assert_eq!(send(other).await.status, 202, "another key has its place");
     drop(hogs);
     eventually(PATIENCE, || async {
-        api.metric("ingest_in_flight_bytes").await == 0.0
+        api.metric("flumen_ingest_in_flight_bytes").await == 0.0
     })
     .await;
     assert_eq!(api.plain(event("2", "")).await.status, 202);

@@ -19,7 +19,7 @@ async fn requests_in_progress_are_answered_and_the_end_is_clean() {
         .send();
     let pending = tokio::spawn(pending);
     eventually(PATIENCE, || async {
-        api.metric("kafka_queue_records").await > 0.0
+        api.metric("flumen_kafka_queue_records").await > 0.0
     })
     .await;
     api.begin_shutdown();

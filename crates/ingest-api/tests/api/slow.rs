@@ -52,5 +52,5 @@ async fn case_16_a_body_that_stops_or_trickles_is_408_and_others_are_served_mean
     let trickled = String::from_utf8_lossy(&trickled);
     assert!(trickled.starts_with("HTTP/1.1 408"), "{trickled}");
     trickle.await.expect("it ends when the connection does");
-    assert_eq!(api.metric("ingest_in_flight_bytes").await, 0.0);
+    assert_eq!(api.metric("flumen_ingest_in_flight_bytes").await, 0.0);
 }

@@ -213,8 +213,11 @@ async fn is_replaced_after_a_fatal_error_and_goes_on() {
     metrics.register(&mut registry);
     let mut text = String::new();
     prometheus_client::encoding::text::encode(&mut text, &registry).expect("encoded");
-    assert!(text.contains("kafka_producer_rebuilds_total 1"), "{text}");
-    assert!(text.contains("kafka_queue_records 0"), "{text}");
+    assert!(
+        text.contains("flumen_kafka_producer_rebuilds_total 1"),
+        "{text}"
+    );
+    assert!(text.contains("flumen_kafka_queue_records 0"), "{text}");
 }
 
 #[tokio::test]

@@ -40,8 +40,8 @@ async fn metrics_tell_what_was_served_and_the_configuration_shows_no_secret() {
     app.get("/v1/events?limit=0").await;
     let text = app.admin_get("/metrics").await.body;
     for expected in [
-        "http_requests_total{route=\"/v1/events\",method=\"GET\",status=\"200\"} 1",
-        "http_requests_total{route=\"/v1/events\",method=\"GET\",status=\"400\"} 1",
+        "flumen_http_requests_total{route=\"/v1/events\",method=\"GET\",status=\"200\"} 1",
+        "flumen_http_requests_total{route=\"/v1/events\",method=\"GET\",status=\"400\"} 1",
         "flumen_query_events_served_total 1",
         "flumen_query_failures_total{reason=\"Timeout\"} 0",
         "flumen_query_connections_max 16",

@@ -221,16 +221,16 @@ async fn requests_are_counted_by_pattern_and_never_by_path() {
     let text = crate::metrics::render(&app.registry);
     assert!(
         text.contains(
-            "http_requests_total{route=\"/number/{number}\",method=\"GET\",status=\"200\"} 2"
+            "flumen_http_requests_total{route=\"/number/{number}\",method=\"GET\",status=\"200\"} 2"
         ),
         "{text}"
     );
     assert!(
-        text.contains("http_requests_total{route=\"none\",method=\"GET\",status=\"404\"} 2"),
+        text.contains("flumen_http_requests_total{route=\"none\",method=\"GET\",status=\"404\"} 2"),
         "{text}"
     );
     assert!(
-        text.contains("http_requests_in_flight 0") && !text.contains("secret"),
+        text.contains("flumen_http_requests_in_flight 0") && !text.contains("secret"),
         "{text}"
     );
 }

@@ -38,7 +38,7 @@ fn histogram() -> Histogram {
 }
 
 impl HttpMetrics {
-    /// Registers `http_requests_total`, `http_request_seconds` and `http_requests_in_flight`.
+    /// Registers `flumen_http_requests_total`, `flumen_http_request_seconds` and `flumen_http_requests_in_flight`.
     pub fn register(registry: &mut Registry) -> Self {
         let metrics = Self {
             requests: Family::default(),
@@ -46,17 +46,17 @@ impl HttpMetrics {
             in_flight: Gauge::default(),
         };
         registry.register(
-            "http_requests",
+            "flumen_http_requests",
             "Answers by route, method and status",
             metrics.requests.clone(),
         );
         registry.register(
-            "http_request_seconds",
+            "flumen_http_request_seconds",
             "Time from request head to answer head",
             metrics.seconds.clone(),
         );
         registry.register(
-            "http_requests_in_flight",
+            "flumen_http_requests_in_flight",
             "Requests being worked on",
             metrics.in_flight.clone(),
         );
