@@ -22,6 +22,8 @@ pub mod checkpoints;
 pub mod config;
 pub mod dead_letters;
 pub mod error;
+#[doc(hidden)]
+pub mod failpoint;
 pub mod migrate;
 pub mod partitions;
 pub(crate) mod pg;

@@ -28,7 +28,11 @@ use std::{
     },
     time::{Duration, Instant},
 };
-use store::{Pool, write::Batch};
+use store::{
+    Pool,
+    failpoint::{Point, hit_blocking},
+    write::Batch,
+};
 use tokio::{runtime::Handle, task::AbortHandle};
 use tokio_util::sync::CancellationToken;
 
@@ -385,6 +389,9 @@ impl Loop {
             .map(|(partition, position)| (*partition, position.committed))
             .collect();
         if !committed.is_empty() && committed != self.signalled {
+            if hit_blocking(Point::BeforeKafkaCommit).is_err() {
+                return;
+            }
             self.parts.consumer.signal_lag(&committed);
             self.signalled = committed;
         }

@@ -18,7 +18,13 @@ use super::{
     staged,
     steps::{Statements, add_counts, advance, copy_dead, send},
 };
-use crate::{Config, Pool, StoreError, partitions::Partitions, pg::PgTime, pool::Session};
+use crate::{
+    Config, Pool, StoreError,
+    failpoint::{self, Point},
+    partitions::Partitions,
+    pg::PgTime,
+    pool::Session,
+};
 
 pub(crate) const DOING: &str = "flush the batch";
 
@@ -226,6 +232,9 @@ impl Sink {
 
         if stage {
             staged::write(client, &statements, batch, &known, &mut outcome).await?;
+            failpoint::hit(Point::AfterCopy)
+                .await
+                .map_err(Failure::Store)?;
         } else {
             let all = 0..batch.rows.len();
             let rows = batch.rows.slices(all.filter(|row| !is(&known, *row)));
@@ -236,24 +245,34 @@ impl Sink {
             // One round trip: the answers are read together.
             let (copied, counted, dead) = future::join3(
                 async {
-                    match copy {
-                        Some(copy) => send(copy, rows).await,
-                        None => Ok(0),
-                    }
+                    let copied = match copy {
+                        Some(copy) => send(copy, rows).await.map_err(fail)?,
+                        None => 0,
+                    };
+                    failpoint::hit(Point::AfterCopy)
+                        .await
+                        .map_err(Failure::Store)?;
+                    Ok::<_, Failure>(copied)
                 },
                 add_counts(client, &statements, &counts),
                 copy_dead(client, &statements, [&batch.dead]),
             )
             .await;
-            outcome.inserted = copied.map_err(fail)?;
+            outcome.inserted = copied?;
             counted.map_err(fail)?;
             dead.map_err(fail)?;
         }
         outcome.dead_lettered = batch.dead.len() as u64 + outcome.refused;
         outcome.timings.write = started.elapsed();
 
+        failpoint::hit(Point::BeforeCommit)
+            .await
+            .map_err(Failure::Store)?;
         let committing = Instant::now();
         client.batch_execute("COMMIT").await.map_err(fail)?;
+        failpoint::hit(Point::AfterCommit)
+            .await
+            .map_err(Failure::Store)?;
         outcome.timings.commit = committing.elapsed();
         Ok(outcome)
     }
