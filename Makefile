@@ -35,13 +35,15 @@ dist: ## Build every binary as it is shipped (fat LTO; slow)
 	@cargo build --profile dist --bins
 
 # ------------------------------------------------------------------ test
+# The binaries that tests break can be broken at named places (crates/store/src/failpoint.rs); the same everywhere, so that nothing is built twice.
+BREAKABLE := --features store/failpoints
 .PHONY: test test-unit test-integration test-sdk test-pg15
 test: ## Every test, on a real Kafka and a real PostgreSQL
 	$(call say,setting up)
 	@scripts/setup test
 	@scripts/explorer
 	$(call say,building the services and the tests (8 to 15 minutes on 2 cores when nothing is cached))
-	@cargo build --workspace --bins
+	@cargo build --workspace --bins $(BREAKABLE)
 	@cargo nextest run --workspace --no-run
 	$(call say,tests on a real Kafka and PostgreSQL)
 	@target/debug/devstack run -- cargo nextest run --workspace --profile $(NEXTEST_PROFILE)
@@ -56,7 +58,7 @@ test-unit: ## Only what needs no service
 
 test-pg15: ## The tests that touch the database, on PostgreSQL 15
 	@scripts/setup test
-	@cargo build --workspace --bins
+	@cargo build --workspace --bins $(BREAKABLE)
 	@target/debug/devstack run --postgres-version 15 -- cargo nextest run -p store -p writer -p query-api --profile $(NEXTEST_PROFILE)
 
 # ------------------------------------------------------------------ bench
