@@ -85,14 +85,38 @@ struct Found<'a> {
     id: Option<&'a str>,
     source: Option<&'a str>,
     kind: Option<&'a str>,
-    time: Option<&'a str>,
-    recorded: Option<&'a str>,
+    time: Option<Time<'a>>,
+    recorded: Option<Time<'a>>,
     subject: Option<&'a str>,
     dataschema: Option<&'a str>,
     content_type: Option<&'a str>,
     traceparent: Option<&'a str>,
     types: Option<&'a str>,
     extensions: Vec<(&'a str, &'a str)>,
+}
+
+/// A time as it was found; one that is not of the usual form is looked at once all headers are known.
+enum Time<'a> {
+    Known(Timestamp),
+    Text(&'a str),
+}
+
+impl<'a> Time<'a> {
+    fn of(name: &'a str, value: &'a [u8]) -> Result<Self, RecordError> {
+        match Timestamp::parse_usual(value) {
+            Some(time) => Ok(Self::Known(time)),
+            None => storable(name, value, limits::NAME_BYTES).map(Self::Text),
+        }
+    }
+
+    fn parsed(self, header: &'static str) -> Result<Timestamp, RecordError> {
+        match self {
+            Self::Known(time) => Ok(time),
+            Self::Text(text) => {
+                Timestamp::parse_rfc3339(text).map_err(|_| RecordError::InvalidTime(header))
+            }
+        }
+    }
 }
 
 impl<'a> Found<'a> {
@@ -102,8 +126,8 @@ impl<'a> Found<'a> {
             "ce_id" => (&mut self.id, limits::NAME_BYTES),
             "ce_source" => (&mut self.source, limits::NAME_BYTES),
             "ce_type" => (&mut self.kind, limits::NAME_BYTES),
-            "ce_time" => (&mut self.time, limits::NAME_BYTES),
-            "ce_recordedtime" => (&mut self.recorded, limits::NAME_BYTES),
+            "ce_time" => return once(name, &mut self.time, Time::of(name, value)?),
+            "ce_recordedtime" => return once(name, &mut self.recorded, Time::of(name, value)?),
             "ce_subject" => (&mut self.subject, limits::SUBJECT_BYTES),
             "ce_dataschema" => (&mut self.dataschema, limits::DATASCHEMA_BYTES),
             "content-type" => (&mut self.content_type, limits::DATACONTENTTYPE_BYTES),
@@ -120,10 +144,7 @@ impl<'a> Found<'a> {
             }
             _ => return self.extension(name, value),
         };
-        if slot.replace(storable(name, value, most)?).is_some() {
-            return Err(RecordError::DuplicateHeader(shown(name)));
-        }
-        Ok(())
+        once(name, slot, storable(name, value, most)?)
     }
 
     fn extension(&mut self, header: &'a str, value: &'a [u8]) -> Result<(), RecordError> {
@@ -165,11 +186,11 @@ impl<'a> Found<'a> {
         };
         let id = required(self.id, "ce_id")?;
         let time = match self.time {
-            Some(text) => Some(parse_time("ce_time", text)?),
+            Some(time) => Some(time.parsed("ce_time")?),
             None => time_of_id(&id),
         };
         let recorded = match self.recorded {
-            Some(text) => parse_time("ce_recordedtime", text)?,
+            Some(time) => time.parsed("ce_recordedtime")?,
             None => appended_at.ok_or(RecordError::MissingHeader("ce_recordedtime"))?,
         };
         let data = match value {
@@ -219,8 +240,12 @@ fn typed<'a>(extensions: Vec<(&'a str, &'a str)>, types: Option<&str>) -> Extens
     out
 }
 
-fn parse_time(header: &'static str, text: &str) -> Result<Timestamp, RecordError> {
-    Timestamp::parse_rfc3339(text).map_err(|_| RecordError::InvalidTime(header))
+/// Puts the value of a header in its place, which must be empty.
+fn once<T>(name: &str, slot: &mut Option<T>, value: T) -> Result<(), RecordError> {
+    if slot.replace(value).is_some() {
+        return Err(RecordError::DuplicateHeader(shown(name)));
+    }
+    Ok(())
 }
 
 fn time_of_id(id: &str) -> Option<Timestamp> {
@@ -236,8 +261,9 @@ fn storable<'a>(name: &str, value: &'a [u8], most: usize) -> Result<&'a str, Rec
     if value.len() > most {
         return Err(invalid("is too long"));
     }
+    let is_plain = text::is_plain(value);
     let value = std::str::from_utf8(value).map_err(|_| invalid("is not UTF-8"))?;
-    if text::has_control(value) {
+    if !is_plain && text::has_control(value) {
         return Err(invalid("holds control characters"));
     }
     Ok(value)

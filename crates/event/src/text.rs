@@ -10,6 +10,28 @@ pub(crate) fn has_control(text: &str) -> bool {
         && text.chars().any(char::is_control)
 }
 
+/// Whether every byte is a printable character of ASCII, as nearly all attributes are: eight at a time, and then neither UTF-8 nor control
+/// characters have to be looked for.
+pub(crate) fn is_plain(bytes: &[u8]) -> bool {
+    let Some(last) = bytes.last_chunk::<8>() else {
+        let mut padded = [b' '; 8];
+        padded[..bytes.len()].copy_from_slice(bytes);
+        return not_plain(padded) == 0;
+    };
+    let (words, _) = bytes.as_chunks::<8>();
+    words
+        .iter()
+        .fold(not_plain(*last), |bad, word| bad | not_plain(*word))
+        == 0
+}
+
+/// Zero when every byte is from 0x20 to 0x7e. Of such bytes none carries into its neighbour, so the first that is none shows.
+const fn not_plain(word: [u8; 8]) -> u64 {
+    let word = u64::from_le_bytes(word);
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    (word | word.wrapping_add(EACH) | word.wrapping_sub(EACH * 0x20)) & (EACH * 0x80)
+}
+
 /// Whether `name` may name an extension: lower-case letters and digits, 1 to 64 of them.
 pub(crate) fn is_extension_name(name: &str) -> bool {
     (1..=crate::limits::EXTENSION_NAME_BYTES).contains(&name.len())
@@ -55,6 +77,21 @@ mod tests {
         }
         for text in ["", "plain", "\u{a0}", "\u{c2}\u{e9}", "\u{1f600}"] {
             assert!(!has_control(text), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn plain_is_what_is_printable_ascii_at_every_place_and_length() {
+        for length in 0..40 {
+            let plain: Vec<u8> = (0..length).map(|at| b' ' + (at * 7 % 95) as u8).collect();
+            assert!(is_plain(&plain), "{plain:?}");
+            for at in 0..length {
+                for byte in (0..0x20).chain(0x7f..=0xff) {
+                    let mut other = plain.clone();
+                    other[at] = byte;
+                    assert!(!is_plain(&other), "{other:?}");
+                }
+            }
         }
     }
 

@@ -75,7 +75,13 @@ impl Timestamp {
     /// # Errors
     /// The [`TimestampError`] says what to send instead.
     pub fn parse_rfc3339(text: &str) -> Result<Self, TimestampError> {
-        let bytes = text.as_bytes();
+        match Self::parse_usual(text.as_bytes()) {
+            Some(time) => Ok(time),
+            None => Self::parse_any(text.as_bytes()),
+        }
+    }
+
+    fn parse_any(bytes: &[u8]) -> Result<Self, TimestampError> {
         if bytes.len() < 10 || bytes.get(4) != Some(&b'-') || bytes.get(7) != Some(&b'-') {
             return Err(TimestampError::Form);
         }
@@ -116,6 +122,54 @@ impl Timestamp {
             return Err(TimestampError::Year);
         }
         Ok(time)
+    }
+
+    /// Reads the form that Flumen writes itself, and most producers with it: `2026-11-21T11:41:28Z`, with up to six digits of a fraction.
+    ///
+    /// None for anything else, be it valid or not: [`Self::parse_rfc3339`] judges.
+    pub(crate) fn parse_usual(bytes: &[u8]) -> Option<Self> {
+        let (head, rest) = bytes.split_first_chunk::<19>()?;
+        let digit = |at: usize| u32::from(head[at].wrapping_sub(b'0'));
+        let pair = |at: usize| digit(at) * 10 + digit(at + 1);
+        let are_digits = [0, 1, 2, 3, 5, 6, 8, 9, 11, 12, 14, 15, 17, 18]
+            .into_iter()
+            .fold(true, |all, at| all & (digit(at) < 10));
+        let separators = [head[4], head[7], head[10], head[13], head[16]];
+        if !are_digits || separators != *b"--T::" {
+            return None;
+        }
+        let (year, month, day) = (i64::from(pair(0) * 100 + pair(2)), pair(5), pair(8));
+        let (hour, minute, second) = (pair(11), pair(14), pair(17));
+        let exists = year > 0
+            && month.wrapping_sub(1) < 12
+            && day > 0
+            && day <= days_in_month(year, month)
+            && hour < 24
+            && minute < 60
+            && second < 60;
+        if !exists {
+            return None;
+        }
+        let micros = match rest {
+            [b'Z'] => 0,
+            [b'.', digits @ .., b'Z'] if (1..=6).contains(&digits.len()) => {
+                let mut micros = 0;
+                for at in 0..6 {
+                    let digit = digits.get(at).map_or(0, |byte| byte.wrapping_sub(b'0'));
+                    if digit > 9 {
+                        return None;
+                    }
+                    micros = micros * 10 + i64::from(digit);
+                }
+                micros
+            }
+            _ => return None,
+        };
+        let seconds = i64::from(hour * 3600 + minute * 60 + second);
+        let days = days_from_civil(year, month, day);
+        Some(Self(
+            (days * SECONDS_PER_DAY + seconds) * MICROS_PER_SECOND + micros,
+        ))
     }
 
     /// Writes the text form into `buffer` and returns it; never allocates.

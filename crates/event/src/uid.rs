@@ -24,13 +24,20 @@ impl IdHash {
     pub fn of(source: &str, id: &str) -> Self {
         // A source has at most 255 bytes; of a longer one, which no event has, the low bits still serve.
         let length = (source.len() & 0xffff) as u16;
-        let mut buffer = [0_u8; 2 + 2 * crate::limits::NAME_BYTES];
         let total = 2 + source.len() + id.len();
-        let hash = if let Some(input) = buffer.get_mut(..total) {
-            input[..2].copy_from_slice(&length.to_le_bytes());
-            input[2..2 + source.len()].copy_from_slice(source.as_bytes());
-            input[2 + source.len()..].copy_from_slice(id.as_bytes());
+        let gathered = |input: &mut [u8]| {
+            let (head, rest) = input.split_at_mut(2);
+            let (first, second) = rest.split_at_mut(source.len());
+            head.copy_from_slice(&length.to_le_bytes());
+            first.copy_from_slice(source.as_bytes());
+            second.copy_from_slice(id.as_bytes());
             blake3::hash(input)
+        };
+        // Most fit into one block of BLAKE3, and clearing room for the longest would cost as much as a tenth of the hash.
+        let hash = if let Some(input) = [0_u8; 64].get_mut(..total) {
+            gathered(input)
+        } else if let Some(input) = [0_u8; 2 + 2 * crate::limits::NAME_BYTES].get_mut(..total) {
+            gathered(input)
         } else {
             let mut hasher = blake3::Hasher::new();
             hasher

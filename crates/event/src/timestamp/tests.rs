@@ -20,6 +20,37 @@ fn reads_rfc3339_exactly() {
 }
 
 #[test]
+fn the_usual_form_reads_as_any_form_does() {
+    let mut texts = vec![
+        "2026-11-21T11:41:28Z".to_owned(),
+        "0001-01-01T00:00:00Z".to_owned(),
+        "9999-12-31T23:59:59.999999Z".to_owned(),
+        "2000-02-29T00:00:00.5Z".to_owned(),
+        "1969-12-31T23:59:59.000001Z".to_owned(),
+    ];
+    for text in texts.clone() {
+        let usual = Timestamp::parse_usual(text.as_bytes());
+        assert_eq!(
+            usual.ok_or(TimestampError::Form),
+            micros(&text).map(Timestamp::from_micros)
+        );
+        // One byte replaced anywhere: whatever is still of the usual form is the same time, the rest is left to the general one.
+        for at in 0..text.len() {
+            for byte in ["0", "3", "9", "-", "T", "Z", ".", ":", "/", " "] {
+                let mut other = text.clone();
+                other.replace_range(at..=at, byte);
+                texts.push(other);
+            }
+        }
+    }
+    for text in texts {
+        if let Some(time) = Timestamp::parse_usual(text.as_bytes()) {
+            assert_eq!(Timestamp::parse_any(text.as_bytes()), Ok(time), "{text}");
+        }
+    }
+}
+
+#[test]
 fn cuts_digits_beyond_the_microsecond() {
     assert_eq!(micros("1970-01-01T00:00:00.123456999Z"), Ok(123_456));
     assert_eq!(
