@@ -25,7 +25,7 @@ pub mod with_parent;
 use std::sync::Arc;
 
 pub use error::Error;
-pub use kafka::{Kafka, KafkaConfig};
+pub use kafka::{Kafka, KafkaConfig, Listener};
 pub use nix::sys::signal::Signal;
 pub use postgres::{Postgres, PostgresConfig, PostgresVersion};
 pub use process::{Launch, Process, is_running, tail};

@@ -36,6 +36,20 @@ pub(crate) async fn kafka_metadata(address: &str, topics: &[&str]) -> std::io::R
         .ok_or_else(|| std::io::Error::other("unexpected answer to Metadata"))
 }
 
+/// Asks a broker who leads the quorum of controllers (DescribeQuorum, version 0); none while nobody does.
+pub(crate) async fn kafka_quorum_leader(address: &str) -> std::io::Result<Option<i32>> {
+    const TOPIC: &[u8] = b"__cluster_metadata";
+    // Lengths in this version are one more than they say, and every structure ends with the number of its tags.
+    let mut body = vec![0, 2, 19];
+    body.extend(TOPIC);
+    body.push(2);
+    body.extend([0, 0, 0, 0, 0, 0, 0]);
+    let answer = kafka_request(address, 55, 0, &body).await?;
+    Reader(&answer)
+        .quorum_leader()
+        .ok_or_else(|| std::io::Error::other("unexpected answer to DescribeQuorum"))
+}
+
 /// Creates a topic (CreateTopics, version 4); the cluster's default replication.
 #[cfg(feature = "testing")]
 pub(crate) async fn kafka_create_topic(
@@ -151,6 +165,17 @@ impl Reader<'_> {
             has_controller: controller >= 0,
             led_partitions,
         })
+    }
+
+    fn quorum_leader(mut self) -> Option<Option<i32>> {
+        self.skip(1)?; // tags
+        let error = self.i16()?;
+        self.skip(1)?; // one topic
+        let name = usize::from(self.skip(1)?[0]).checked_sub(1)?;
+        self.skip(name + 1 + 4)?; // its name, one partition, its number
+        let partition_error = self.i16()?;
+        let leader = self.i32()?;
+        Some((error == 0 && partition_error == 0 && leader >= 0).then_some(leader))
     }
 
     #[cfg(feature = "testing")]

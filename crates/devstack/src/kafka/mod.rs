@@ -32,6 +32,18 @@ pub struct KafkaConfig {
     pub port: Option<u16>,
     /// Safe or fast.
     pub purpose: Purpose,
+    /// Listeners beside the usual one.
+    pub listeners: Vec<Listener>,
+}
+
+/// A listener that every broker has beside the usual one, for clients that come through something in between, such as a
+/// proxy that breaks connections: what listens is told to clients under other ports.
+#[derive(Debug, Clone)]
+pub struct Listener {
+    /// Its name in the brokers' configuration: capital letters.
+    pub name: String,
+    /// The port that clients are told, for each broker.
+    pub advertised: Vec<u16>,
 }
 
 impl KafkaConfig {
@@ -42,6 +54,7 @@ impl KafkaConfig {
             brokers: 1,
             port: None,
             purpose,
+            listeners: Vec::new(),
         }
     }
 }
@@ -91,7 +104,7 @@ impl Kafka {
         cluster_id: &str,
     ) -> Result<Self, Error> {
         let count = config.brokers;
-        let mut ports = ports::free(2 * count);
+        let mut ports = ports::free((2 + config.listeners.len()) * count);
         if let Some(first) = config.port {
             let given = (0..).take(count).map(|index: u16| first + index);
             ports.splice(..count, given);
@@ -100,6 +113,16 @@ impl Kafka {
             .map(|index| node::Ports {
                 client: ports[index],
                 controller: ports[count + index],
+                further: config
+                    .listeners
+                    .iter()
+                    .enumerate()
+                    .map(|(number, listener)| node::Further {
+                        name: listener.name.clone(),
+                        port: ports[(2 + number) * count + index],
+                        advertised: listener.advertised[index],
+                    })
+                    .collect(),
             })
             .collect();
         let mut nodes: Vec<Node> = (0..count)
@@ -123,6 +146,34 @@ impl Kafka {
     pub fn bootstrap(&self) -> String {
         let addresses: Vec<String> = self.nodes.iter().map(Node::address).collect();
         addresses.join(",")
+    }
+
+    /// Where the brokers listen under a further [`Listener`], in their order; empty when there is none of that name.
+    pub fn listener(&self, name: &str) -> Vec<String> {
+        self.nodes
+            .iter()
+            .filter_map(|node| node.further_address(name))
+            .collect()
+    }
+
+    /// The index of the broker that leads the quorum of controllers now; none while none is elected.
+    pub async fn controller(&self) -> Option<usize> {
+        for node in self.nodes.iter().filter(|node| node.process().is_some()) {
+            if let Ok(Some(id)) = wire::kafka_quorum_leader(&node.address()).await {
+                return usize::try_from(id).ok()?.checked_sub(1);
+            }
+        }
+        None
+    }
+
+    /// The process of a broker, while it runs.
+    pub fn broker(&self, index: usize) -> Option<&Process> {
+        self.nodes.get(index).and_then(Node::process)
+    }
+
+    /// How many brokers there are, running or not.
+    pub fn size(&self) -> usize {
+        self.nodes.len()
     }
 
     /// The process ids of the brokers that run.
@@ -175,12 +226,27 @@ impl Kafka {
         self.wait_until_ready().await
     }
 
-    /// Stops all brokers. Without ceremony when the data is thrown away anyway.
-    pub async fn stop(mut self) {
+    /// Starts all brokers that were stopped or killed, at their old addresses, and waits until all serve.
+    pub async fn start_stopped(&mut self) -> Result<(), Error> {
+        for node in &mut self.nodes {
+            if node.process().is_none() || node.has_died() {
+                node.launch()?;
+            }
+        }
+        self.wait_until_ready().await
+    }
+
+    /// Stops all brokers, to be started again. Without ceremony when the data is thrown away anyway.
+    pub async fn stop_all(&mut self) {
         let purpose = self.config.purpose;
         let stops = self.nodes.iter_mut().map(|node| node.stop(purpose));
         // All at once: a lone controller could not hand over anything.
         join_all(stops).await;
+    }
+
+    /// Stops all brokers. Without ceremony when the data is thrown away anyway.
+    pub async fn stop(mut self) {
+        self.stop_all().await;
     }
 
     async fn wait_until_ready(&self) -> Result<(), Error> {

@@ -19,6 +19,15 @@ const LOG_SETTINGS: &str = include_str!("../log4j2.properties");
 pub(super) struct Ports {
     pub(super) client: u16,
     pub(super) controller: u16,
+    pub(super) further: Vec<Further>,
+}
+
+/// A listener beside the usual one.
+#[derive(Debug, Clone)]
+pub(super) struct Further {
+    pub(super) name: String,
+    pub(super) port: u16,
+    pub(super) advertised: u16,
 }
 
 /// One node; keeps its folder and ports when its process ends.
@@ -30,6 +39,7 @@ pub(super) struct Node {
     purpose: Purpose,
     properties: String,
     port: u16,
+    further: Vec<Further>,
     process: Option<Process>,
 }
 
@@ -45,12 +55,18 @@ impl Node {
             jars: jars.to_owned(),
             purpose: config.purpose,
             port: all[index].client,
+            further: all[index].further.clone(),
             process: None,
         }
     }
 
     pub(super) fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
+    }
+
+    pub(super) fn further_address(&self, name: &str) -> Option<String> {
+        let listener = self.further.iter().find(|further| further.name == name)?;
+        Some(format!("127.0.0.1:{}", listener.port))
     }
 
     pub(super) fn process(&self) -> Option<&Process> {

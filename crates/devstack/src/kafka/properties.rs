@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use super::node::Ports;
+use super::node::{Further, Ports};
 use crate::Purpose;
 
 /// One event may be 1 MiB; its attributes and the batch around it come on top.
@@ -11,7 +11,16 @@ const MAX_MESSAGE_BYTES: usize = 2 * 1024 * 1024;
 
 /// Writes the configuration of node `index` of a cluster.
 pub(super) fn write(index: usize, nodes: &[Ports], data: &Path, purpose: Purpose) -> String {
-    let Ports { client, controller } = &nodes[index];
+    let Ports {
+        client,
+        controller,
+        further,
+    } = &nodes[index];
+    let list = |item: fn(&Further) -> String| further.iter().map(item).collect::<String>();
+    let protocols = list(|further| format!(",{}:PLAINTEXT", further.name));
+    let listeners = list(|further| format!(",{}://127.0.0.1:{}", further.name, further.port));
+    let advertised =
+        list(|further| format!(",{}://127.0.0.1:{}", further.name, further.advertised));
     let voters: Vec<String> = nodes
         .iter()
         .enumerate()
@@ -27,9 +36,9 @@ node.id={id}
 controller.quorum.voters={voters}
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
-listeners=PLAINTEXT://127.0.0.1:{client},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{client}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT{protocols}
+listeners=PLAINTEXT://127.0.0.1:{client},CONTROLLER://127.0.0.1:{controller}{listeners}
+advertised.listeners=PLAINTEXT://127.0.0.1:{client}{advertised}
 log.dirs={data}
 auto.create.topics.enable=false
 message.max.bytes={MAX_MESSAGE_BYTES}
@@ -89,6 +98,11 @@ mod tests {
             .map(|index| Ports {
                 client: 9092 + index,
                 controller: 9192 + index,
+                further: vec![Further {
+                    name: "PROXIED".to_owned(),
+                    port: 9292 + index,
+                    advertised: 9392 + index,
+                }],
             })
             .collect()
     }
@@ -100,6 +114,16 @@ mod tests {
         assert!(text.contains("default.replication.factor=3\n"));
         assert!(text.contains("min.insync.replicas=2\n"));
         assert!(text.contains("@127.0.0.1:9192,2@127.0.0.1:9193,3@127.0.0.1:9194\n"));
+    }
+
+    #[test]
+    fn a_further_listener_is_told_under_another_port() {
+        let text = write(2, &three(), Path::new("/d"), Purpose::Test);
+        assert!(text.contains(",PROXIED:PLAINTEXT\n"));
+        assert!(text.contains(",CONTROLLER://127.0.0.1:9194,PROXIED://127.0.0.1:9294\n"));
+        assert!(text.contains(
+            "advertised.listeners=PLAINTEXT://127.0.0.1:9094,PROXIED://127.0.0.1:9394\n"
+        ));
     }
 
     #[test]

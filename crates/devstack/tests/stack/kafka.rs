@@ -111,6 +111,7 @@ async fn three_brokers_take_records_with_one_of_them_dead() {
         .await
         .expect("start");
     assert_eq!(kafka.pids().len(), 3);
+    assert!(kafka.controller().await.is_some_and(|index| index < 3));
     create_topic(&kafka.bootstrap(), "kept", 3).await;
 
     kafka.kill_broker(2).await;
