@@ -16,6 +16,9 @@ pub(crate) const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 /// The end of the stream.
 pub(crate) const TRAILER: &[u8] = b"\xff\xff";
 
+/// What stands for a field's length when it is null.
+const NULL: [u8; 4] = (-1i32).to_be_bytes();
+
 /// Where an encoded row is.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Span {
@@ -41,8 +44,8 @@ pub(crate) struct Row<'a> {
 }
 
 impl CopyBuffer {
-    /// Starts a row of so many fields; [`CopyBuffer::end`] must follow.
-    pub(crate) fn begin(&mut self, fields: i16) -> Row<'_> {
+    /// Starts a row with its first bytes: the count of its fields, and as many of them as are known by then. [`CopyBuffer::end`] must follow.
+    pub(crate) fn begin(&mut self, head: &[u8]) -> Row<'_> {
         if self.current.capacity() == 0 {
             self.current = self
                 .free
@@ -50,7 +53,7 @@ impl CopyBuffer {
                 .unwrap_or_else(|| Vec::with_capacity(CHUNK_BYTES + SLACK_BYTES));
         }
         let start = self.current.len();
-        self.current.extend_from_slice(&fields.to_be_bytes());
+        self.current.extend_from_slice(head);
         Row {
             chunk: u32::try_from(self.full.len()).expect("a batch has far fewer than 2^32 chunks"),
             out: &mut self.current,
@@ -135,7 +138,7 @@ impl CopyBuffer {
 
 impl Row<'_> {
     pub(crate) fn null(&mut self) {
-        self.out.extend_from_slice(&(-1i32).to_be_bytes());
+        self.out.extend_from_slice(&NULL);
     }
 
     pub(crate) fn bytes(&mut self, value: &[u8]) {
@@ -237,7 +240,7 @@ mod tests {
         let mut buffer = CopyBuffer::default();
         let spans = (0..rows)
             .map(|i| {
-                let mut row = buffer.begin(1);
+                let mut row = buffer.begin(&1i16.to_be_bytes());
                 row.bytes(&vec![u8::try_from(i % 251).expect("below 256"); size]);
                 let span = row.finish();
                 buffer.end(span);
@@ -283,7 +286,7 @@ mod tests {
         let (mut buffer, _) = filled(1_000, 1_000);
         buffer.clear();
         assert_eq!((buffer.free.len(), buffer.bytes()), (3, 0));
-        let mut row = buffer.begin(1);
+        let mut row = buffer.begin(&1i16.to_be_bytes());
         row.bytes(&vec![0; 4 * CHUNK_BYTES]);
         let span = row.finish();
         buffer.end(span);

@@ -5,14 +5,20 @@ use std::collections::HashMap;
 /// Microseconds of one bucket of `event_counts`.
 const MINUTE_MICROS: i64 = 60_000_000;
 
+/// Places of `Counts::recent`, a power of two.
+const RECENT: usize = 256;
+/// A place that holds nothing.
+const NONE: u32 = u32::MAX;
+
 /// The counts of one batch.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Counts {
+    /// What was counted lately, by a hash that is cheap and that anybody can make collide: then `index` finds it.
+    recent: [u32; RECENT],
     index: HashMap<Box<[u8]>, u32>,
     entries: Vec<Entry>,
     names: Vec<u8>,
     key: Vec<u8>,
-    last: u32,
 }
 
 #[derive(Debug)]
@@ -36,57 +42,71 @@ pub(crate) struct Count<'a> {
     pub(crate) count: i64,
 }
 
+impl Default for Counts {
+    fn default() -> Self {
+        Self {
+            recent: [NONE; RECENT],
+            index: HashMap::new(),
+            entries: Vec::new(),
+            names: Vec::new(),
+            key: Vec::new(),
+        }
+    }
+}
+
 impl Counts {
     /// Counts one event and returns the number of its entry.
     pub(crate) fn add(&mut self, micros: i64, source: &str, kind: &str, partition: i32) -> u32 {
         let minute = micros.div_euclid(MINUTE_MICROS);
-        // Neighbours are mostly alike: no hashing for them.
-        if let Some(entry) = self.entries.get_mut(self.last as usize)
+        let place = place(minute, source.as_bytes(), kind.as_bytes(), partition);
+        let recent = self.recent[place];
+        if let Some(entry) = self.entries.get_mut(recent as usize)
             && entry.minute == minute
             && entry.partition == partition
             && &self.names[entry.start as usize..entry.middle as usize] == source.as_bytes()
             && &self.names[entry.middle as usize..entry.end as usize] == kind.as_bytes()
         {
             entry.count += 1;
-            return self.last;
+            return recent;
         }
+        let found = self.look_up(minute, source, kind, partition);
+        self.recent[place] = found;
+        found
+    }
+
+    fn look_up(&mut self, minute: i64, source: &str, kind: &str, partition: i32) -> u32 {
         self.key.clear();
         self.key.extend_from_slice(&minute.to_le_bytes());
         self.key.extend_from_slice(&partition.to_le_bytes());
         self.key.extend_from_slice(&source.len().to_le_bytes());
         self.key.extend_from_slice(source.as_bytes());
         self.key.extend_from_slice(kind.as_bytes());
-        self.last = match self.index.get(self.key.as_slice()) {
-            Some(found) => {
-                self.entries[*found as usize].count += 1;
-                *found
-            }
-            None => {
-                let number = small(self.entries.len());
-                let start = small(self.names.len());
-                self.names.extend_from_slice(source.as_bytes());
-                let middle = small(self.names.len());
-                self.names.extend_from_slice(kind.as_bytes());
-                self.entries.push(Entry {
-                    minute,
-                    partition,
-                    start,
-                    middle,
-                    end: small(self.names.len()),
-                    count: 1,
-                });
-                self.index.insert(self.key.as_slice().into(), number);
-                number
-            }
-        };
-        self.last
+        if let Some(&found) = self.index.get(self.key.as_slice()) {
+            self.entries[found as usize].count += 1;
+            return found;
+        }
+        let number = small(self.entries.len());
+        let start = small(self.names.len());
+        self.names.extend_from_slice(source.as_bytes());
+        let middle = small(self.names.len());
+        self.names.extend_from_slice(kind.as_bytes());
+        self.entries.push(Entry {
+            minute,
+            partition,
+            start,
+            middle,
+            end: small(self.names.len()),
+            count: 1,
+        });
+        self.index.insert(self.key.as_slice().into(), number);
+        number
     }
 
     pub(crate) fn clear(&mut self) {
         self.index.clear();
         self.entries.clear();
         self.names.clear();
-        self.last = 0;
+        self.recent = [NONE; RECENT];
     }
 
     /// The counts less the given numbers of rows that were not stored, sorted so that no two transactions take the
@@ -117,6 +137,26 @@ impl Counts {
         std::str::from_utf8(&self.names[start as usize..end as usize])
             .expect("copied from a str, at the bounds it was copied to")
     }
+}
+
+/// Where in `Counts::recent` an entry is looked for: the ends of names are what tells them apart.
+fn place(minute: i64, source: &[u8], kind: &[u8], partition: i32) -> usize {
+    const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+    let end = |name: &[u8]| {
+        let word = match name.last_chunk::<8>() {
+            Some(word) => u64::from_le_bytes(*word),
+            None => name
+                .iter()
+                .fold(0, |word, byte| word << 8 | u64::from(*byte)),
+        };
+        word ^ (name.len() as u64) << 56
+    };
+    let numbers = minute.cast_unsigned() ^ u64::from(partition.cast_unsigned()) << 48;
+    let mixed = (end(source).wrapping_mul(SPREAD) ^ end(kind))
+        .wrapping_mul(SPREAD)
+        .rotate_left(29)
+        ^ numbers;
+    (mixed.wrapping_mul(SPREAD) >> (u64::BITS - RECENT.ilog2())) as usize
 }
 
 fn small(length: usize) -> u32 {
@@ -163,6 +203,20 @@ mod tests {
     fn source_and_type_cannot_run_into_each_other() {
         let mut counts = Counts::default();
         assert_ne!(counts.add(0, "ab", "c", 0), counts.add(0, "a", "bc", 0));
+    }
+
+    #[test]
+    fn names_that_share_a_place_are_counted_apart() {
+        let mut counts = Counts::default();
+        let name = |number: usize| format!("source-{number}");
+        for _ in 0..3 {
+            for number in 0..4 * RECENT {
+                counts.add(0, &name(number), "x", 0);
+            }
+        }
+        let sorted = counts.sorted(std::iter::empty());
+        assert_eq!(sorted.len(), 4 * RECENT);
+        assert!(sorted.iter().all(|count| count.count == 3));
     }
 
     #[test]

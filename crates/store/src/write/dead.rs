@@ -54,7 +54,7 @@ impl DeadRows {
         headers: impl Iterator<Item = (&'h str, Option<&'h [u8]>)> + Clone,
         value: Option<&[u8]>,
     ) {
-        let mut row = self.buffer.begin(10);
+        let mut row = self.buffer.begin(&10i16.to_be_bytes());
         row.fixed(origin.offset.to_be_bytes());
         match origin.timestamp {
             Some(time) => row.fixed(PgTime::wire(time).to_be_bytes()),

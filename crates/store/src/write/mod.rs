@@ -14,6 +14,7 @@
 //! same in halves under savepoints until the bad rows stand alone, which then become dead letters. All of it is
 //! one transaction with the checkpoint. A batch is never changed by a flush: after an outage the same one is flushed again.
 
+mod aside;
 mod batch;
 mod copy;
 mod counts;

@@ -3,6 +3,7 @@
 use event::{Data, Event};
 
 use super::{
+    aside::{self, Aside},
     batch::Record,
     copy::{CopyBuffer, Slice, Span},
     counts::Counts,
@@ -27,8 +28,7 @@ pub struct EventRows {
     /// Days (since the epoch) that have a row, sorted: what the partitions must cover.
     days: Vec<i64>,
     last_day: Option<i64>,
-    /// Key and headers of every record as they were, should the row turn out bad. The value is in the row itself.
-    aside: Vec<u8>,
+    aside: Aside,
 }
 
 /// What a flush has to know of a row.
@@ -83,7 +83,7 @@ impl EventRows {
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.buffer.bytes()
-            + self.aside.len()
+            + self.aside.bytes()
             + self.meta.len() * size_of::<RowMeta>()
             + self.timeless.len() * size_of::<Timeless>()
     }
@@ -112,12 +112,19 @@ impl EventRows {
         let hash = event.id_hash();
         let uid = event::Uid::of_hash(time, hash);
 
-        let mut row = self.buffer.begin(FIELDS);
-        row.fixed(PgTime::wire(time).to_be_bytes());
-        row.fixed(*uid.as_bytes());
-        row.fixed(PgTime::wire(event.recorded).to_be_bytes());
-        row.fixed(record.offset.to_be_bytes());
-        row.fixed(record.partition.to_be_bytes());
+        // What has a fixed width, each with its length, in one piece.
+        let mut head = [0; HEAD_BYTES];
+        let mut put = Put {
+            into: &mut head,
+            at: 0,
+        };
+        put.bytes(FIELDS.to_be_bytes());
+        put.field(PgTime::wire(time).to_be_bytes());
+        put.field(*uid.as_bytes());
+        put.field(PgTime::wire(event.recorded).to_be_bytes());
+        put.field(record.offset.to_be_bytes());
+        put.field(record.partition.to_be_bytes());
+        let mut row = self.buffer.begin(&head);
         row.bytes(event.source.as_bytes());
         row.bytes(event.kind.as_bytes());
         row.bytes(event.id.as_bytes());
@@ -183,9 +190,8 @@ impl EventRows {
             slot,
             value_at,
             value_length,
-            aside_at: u32::try_from(self.aside.len()).expect("a batch is far below 4 GiB"),
+            aside_at: self.aside.push(record),
         });
-        self.keep(record);
     }
 
     fn note_day(&mut self, day: i64) {
@@ -198,30 +204,10 @@ impl EventRows {
         }
     }
 
-    /// Lays key and headers aside: each a length (-1 for null) and its bytes.
-    fn keep(&mut self, record: &Record<'_>) {
-        let aside = &mut self.aside;
-        put(aside, record.key);
-        aside.extend_from_slice(&length_of(record.headers.len()).to_le_bytes());
-        for (name, value) in record.headers {
-            put(aside, Some(name.as_bytes()));
-            put(aside, *value);
-        }
-    }
-
     /// The record of a row, as it was.
     pub(crate) fn kept(&self, row: usize) -> Kept<'_> {
         let meta = &self.meta[row];
-        let mut aside = &self.aside[meta.aside_at as usize..];
-        let key = take(&mut aside);
-        let count = take_length(&mut aside);
-        let headers = (0..count)
-            .map(|_| {
-                let name = take(&mut aside).unwrap_or_default();
-                let value = take(&mut aside);
-                (std::str::from_utf8(name).expect("kept from a str"), value)
-            })
-            .collect();
+        let aside::Kept { key, headers } = self.aside.get(meta.aside_at);
         let value = usize::try_from(meta.value_length).ok().map(|length| {
             let at = meta.value_at as usize;
             &self.buffer.row(meta.span)[at..at + length]
@@ -240,32 +226,28 @@ impl EventRows {
 }
 
 fn length(bytes: &[u8]) -> i32 {
-    length_of(bytes.len())
+    i32::try_from(bytes.len()).expect("a record is far below 2 GiB")
 }
 
-fn length_of(bytes: usize) -> i32 {
-    i32::try_from(bytes).expect("a record is far below 2 GiB")
+/// Count of fields, then `time`, `uid`, `received_at`, `kafka_offset` and `kafka_partition`, each behind its length.
+const HEAD_BYTES: usize = 2 + (4 + 8) + (4 + 16) + (4 + 8) + (4 + 8) + (4 + 4);
+
+/// Fills the head of a row; all widths are known, so what is left of it after inlining are stores.
+struct Put<'a> {
+    into: &'a mut [u8; HEAD_BYTES],
+    at: usize,
 }
 
-fn put(out: &mut Vec<u8>, value: Option<&[u8]>) {
-    match value {
-        Some(value) => {
-            out.extend_from_slice(&length(value).to_le_bytes());
-            out.extend_from_slice(value);
-        }
-        None => out.extend_from_slice(&(-1i32).to_le_bytes()),
+impl Put<'_> {
+    #[inline(always)]
+    fn bytes<const N: usize>(&mut self, value: [u8; N]) {
+        self.into[self.at..self.at + N].copy_from_slice(&value);
+        self.at += N;
     }
-}
 
-fn take_length(from: &mut &[u8]) -> i32 {
-    let (head, rest) = from.split_first_chunk::<4>().expect("written by put");
-    *from = rest;
-    i32::from_le_bytes(*head)
-}
-
-fn take<'a>(from: &mut &'a [u8]) -> Option<&'a [u8]> {
-    let length = usize::try_from(take_length(from)).ok()?;
-    let (value, rest) = from.split_at(length);
-    *from = rest;
-    Some(value)
+    #[inline(always)]
+    fn field<const N: usize>(&mut self, value: [u8; N]) {
+        self.bytes((N as i32).to_be_bytes());
+        self.bytes(value);
+    }
 }
