@@ -26,13 +26,18 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "bench",
         &["devstack", "event", "flumen", "kafka", "service", "store"],
     ),
+    // Breaks the services, which it runs as processes, and looks at Kafka and PostgreSQL itself.
+    (
+        "faults",
+        &["devstack", "event", "kafka", "service", "store"],
+    ),
 ];
 
 /// A driver and the crates its types may appear in. The benchmarks measure the limit that a driver shows by itself.
 const DRIVERS: &[(&str, &[&str])] = &[
-    ("rdkafka", &["bench", "kafka"]),
+    ("rdkafka", &["bench", "faults", "kafka"]),
     // devstack: only its feature `testing`, to make and drop the databases of tests.
-    ("tokio-postgres", &["bench", "devstack", "store"]),
+    ("tokio-postgres", &["bench", "devstack", "faults", "store"]),
     ("deadpool-postgres", &["store"]),
     (
         "actix-web",

@@ -1,0 +1,7 @@
+//! Faults of PostgreSQL.
+
+use super::Fault;
+
+pub(super) fn faults() -> Vec<Fault> {
+    Vec::new()
+}
