@@ -5,7 +5,7 @@ use std::time::Duration;
 use event::Timestamp;
 use service::http::url;
 use service::problem::{ErrorCode, Problem};
-use store::read::{Pattern, PatternSet};
+use store::read::{Field, Fields, Pattern, PatternSet};
 
 /// How often a parameter may stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -141,6 +141,21 @@ impl Params {
             (Some(from), Some(to)) if from >= to => Err(wrong("from", "must be earlier than `to`")),
             window => Ok(window),
         }
+    }
+
+    /// `fields`, attributes separated by commas; all of them when it is not given.
+    pub(crate) fn fields(&self) -> Result<Fields, Problem> {
+        let Some(text) = self.one("fields") else {
+            return Ok(Fields::ALL);
+        };
+        let fields: Option<Vec<Field>> = text.split(',').map(Field::named).collect();
+        fields.map(Fields::of).ok_or_else(|| {
+            let names: Vec<&str> = Field::ALL.iter().map(|(name, _)| *name).collect();
+            wrong(
+                "fields",
+                &format!("must be one or more of {}, separated by commas", names.join(", ")),
+            )
+        })
     }
 
     /// One of several words.

@@ -1,15 +1,24 @@
 //! The connections.
 
-use std::{fmt, ops::Deref, time::Duration};
+use std::{
+    fmt,
+    ops::{Deref, DerefMut},
+    time::Duration,
+};
 
-use deadpool_postgres::{ClientWrapper, Manager, ManagerConfig, Object, RecyclingMethod, Runtime};
+use deadpool::managed::{self, Metrics, QueueMode, RecycleError, RecycleResult};
+use deadpool_postgres::{ClientWrapper, ManagerConfig, RecyclingMethod, Runtime};
 
+use crate::read::Prepared;
 use crate::{Config, StoreError};
+
+/// A connection that goes back to the pool when dropped.
+pub(crate) type Object = managed::Object<Manager>;
 
 /// A pool of connections; cheap to clone, all clones share the connections.
 #[derive(Clone)]
 pub struct Pool {
-    inner: deadpool_postgres::Pool,
+    inner: managed::Pool<Manager>,
     timeout: Duration,
 }
 
@@ -53,16 +62,18 @@ impl Pool {
     pub fn new(config: &Config) -> Result<Self, StoreError> {
         config.validate()?;
         let target = config.target()?;
-        let manager = Manager::from_config(
+        let manager = Manager(deadpool_postgres::Manager::from_config(
             target.postgres,
             target.tls,
             ManagerConfig {
                 // Sessions are left clean (see `Session`), so a look at the socket is enough.
                 recycling_method: RecyclingMethod::Fast,
             },
-        );
-        let inner = deadpool_postgres::Pool::builder(manager)
+        ));
+        let inner = managed::Pool::builder(manager)
             .max_size(config.pool_size)
+            // The one used last has its statements prepared and its memory warm.
+            .queue_mode(QueueMode::Lifo)
             .wait_timeout(Some(config.acquire_timeout))
             .create_timeout(Some(config.connect_timeout))
             .runtime(Runtime::Tokio1)
@@ -135,6 +146,57 @@ impl Pool {
     }
 }
 
+/// Makes connections; a look at the socket is all that is asked of one that comes back.
+pub(crate) struct Manager(deadpool_postgres::Manager);
+
+impl managed::Manager for Manager {
+    type Type = Connection;
+    type Error = tokio_postgres::Error;
+
+    async fn create(&self) -> Result<Connection, tokio_postgres::Error> {
+        Ok(Connection {
+            client: self.0.create().await?,
+            prepared: Prepared::default(),
+        })
+    }
+
+    async fn recycle(
+        &self,
+        connection: &mut Connection,
+        _: &Metrics,
+    ) -> RecycleResult<tokio_postgres::Error> {
+        if connection.client.is_closed() {
+            return Err(RecycleError::message("the connection is closed"));
+        }
+        Ok(())
+    }
+
+    fn detach(&self, connection: &mut Connection) {
+        self.0.detach(&mut connection.client);
+    }
+}
+
+/// A connection and what its session remembers.
+pub(crate) struct Connection {
+    client: ClientWrapper,
+    /// The settings and statements of reading.
+    pub(crate) prepared: Prepared,
+}
+
+impl Deref for Connection {
+    type Target = ClientWrapper;
+
+    fn deref(&self) -> &ClientWrapper {
+        &self.client
+    }
+}
+
+impl DerefMut for Connection {
+    fn deref_mut(&mut self) -> &mut ClientWrapper {
+        &mut self.client
+    }
+}
+
 /// A connection in the hands of code that says `BEGIN` itself.
 ///
 /// Unless [`Session::release`] is called, dropping it closes the connection, and the server rolls back: a future that is
@@ -160,7 +222,7 @@ impl Deref for Session {
     }
 }
 
-impl std::ops::DerefMut for Session {
+impl DerefMut for Session {
     fn deref_mut(&mut self) -> &mut ClientWrapper {
         self.object
             .as_mut()

@@ -10,7 +10,8 @@ use super::{Caller, State, known, push_cursor};
 use crate::cursor::Binding;
 use crate::params::{Arity, Params, wrong};
 
-const LISTED: [(&str, Arity); 6] = [
+const LISTED: [(&str, Arity); 7] = [
+    ("fields", Arity::One),
     ("data.*", Arity::Many),
     ("from", Arity::One),
     ("to", Arity::One),
@@ -34,7 +35,7 @@ pub(super) async fn list(
     let binding = Binding::new(
         "/v1/events",
         &caller.key.id,
-        params.identity(&["cursor", "limit"]),
+        params.identity(&["cursor", "limit", "fields"]),
     );
     let at = params
         .one("cursor")
@@ -48,6 +49,7 @@ pub(super) async fn list(
         at,
         limit: params.limit(page.default_limit, page.max_limit)?,
         max_bytes: page.max_bytes.as_usize(),
+        fields: params.fields()?,
     };
     let found = state
         .reader

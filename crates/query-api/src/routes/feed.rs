@@ -11,7 +11,8 @@ use super::{Caller, State, known, push_cursor};
 use crate::cursor::Binding;
 use crate::params::{Arity, Params, wrong};
 
-const LISTED: [(&str, Arity); 4] = [
+const LISTED: [(&str, Arity); 5] = [
+    ("fields", Arity::One),
     ("after", Arity::One),
     ("start", Arity::One),
     ("limit", Arity::One),
@@ -38,7 +39,7 @@ pub(super) async fn read(
     let binding = Binding::new(
         "/v1/feed",
         &caller.key.id,
-        params.identity(&["after", "start", "limit", "wait"]),
+        params.identity(&["after", "start", "limit", "wait", "fields"]),
     );
     let after = params
         .one("after")
@@ -48,6 +49,7 @@ pub(super) async fn read(
         filter: caller.filter(&params)?,
         limit: params.limit(feed.default_limit, feed.max_limit)?,
         max_bytes: feed.max_bytes.as_usize(),
+        fields: params.fields()?,
     };
     let wait = params.wait(query.max_wait)?;
     let at = match (after, start) {

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use futures_util::stream;
 use service::keys::Key;
 use service::problem::{ErrorCode, Problem};
-use store::read::{FeedPosition, FeedQuery, Filter, ReadError};
+use store::read::{FeedPosition, FeedQuery, Fields, Filter, ReadError};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
@@ -62,6 +62,7 @@ pub(super) async fn follow(
         filter: caller.filter(&params)?,
         limit: feed.max_limit.min(CATCH_UP_EVENTS),
         max_bytes: CATCH_UP_BYTES,
+        fields: Fields::ALL,
     };
     let seat = state.seats.take(&caller.key.id)?;
     let Some((news, now)) = state.hub.listen(PATIENCE).await else {

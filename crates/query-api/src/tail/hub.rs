@@ -10,7 +10,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use store::read::{FeedHead, FeedPosition, FeedQuery, Filter, PatternSet, ReadError, Reader};
+use store::read::{FeedHead, FeedPosition, FeedQuery, Fields, Filter, PatternSet, ReadError, Reader};
 use tokio::sync::{Notify, broadcast, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -107,6 +107,7 @@ impl Task {
             filter: Filter::of_sources(PatternSet::any()),
             limit: PART_EVENTS,
             max_bytes: PART_BYTES,
+            fields: Fields::ALL,
         };
         let mut at: Option<FeedPosition> = None;
         loop {

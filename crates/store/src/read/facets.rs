@@ -93,7 +93,7 @@ fn statement(query: &FacetQuery) -> Statement {
     let limit = i64::try_from(query.limit)
         .unwrap_or(i64::MAX)
         .saturating_add(1);
-    let mut sql = Statement::new("SELECT ");
+    let mut sql = Statement::planned_anew("SELECT ");
     sql.push(of)
         .push(", sum(count)::bigint, max(bucket) FROM event_counts WHERE true")
         .push_patterns("source", &query.filter.sources)

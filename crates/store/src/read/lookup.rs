@@ -7,8 +7,9 @@ use event::{Timestamp, Uid};
 use futures_util::TryStreamExt;
 use tokio_postgres::types::Type;
 
+use super::fields::Fields;
 use super::filter::PatternSet;
-use super::row::Events;
+use super::json::Events;
 use super::session::Lease;
 use super::sql::Statement;
 use super::{ReadError, Reader};
@@ -49,7 +50,7 @@ async fn by_uid(
 ) -> Result<Option<Events>, ReadError> {
     let from = Timestamp::from_micros(uid.time_millis().saturating_mul(1_000));
     let mut sql = Statement::new("SELECT ");
-    sql.push_columns()
+    sql.push_columns(Fields::ALL)
         .push(" FROM events WHERE uid = ")
         .bind(uuid(uid), Type::UUID);
     sql.push(" AND time >= ").bind_time(from);

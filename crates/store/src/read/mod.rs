@@ -13,9 +13,12 @@
 
 mod facets;
 mod feed;
+mod fields;
 mod filter;
+mod json;
 mod lookup;
 mod page;
+mod prepared;
 mod row;
 mod search;
 mod session;
@@ -25,14 +28,17 @@ mod stats;
 
 pub use facets::{Facet, FacetQuery, Facets};
 pub use feed::{Checkpoints, FeedHead, FeedPage, FeedPosition, FeedQuery};
+pub use fields::{Field, Fields};
 pub use filter::{DataFilter, Filter, Pattern, PatternSet};
+pub use json::{Clock, Events, JsonWriter};
 pub use page::{Order, Page, PageQuery, Position, Side};
-pub use row::Events;
+pub use row::{EventRow, Payload};
 pub use stats::{GroupBy, Series, Stats, StatsQuery};
 
 use std::sync::Arc;
 use std::time::Duration;
 
+pub(crate) use prepared::Prepared;
 use sources::KnownSources;
 use tokio_postgres_rustls::MakeRustlsConnect;
 

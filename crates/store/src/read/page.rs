@@ -10,8 +10,10 @@ use futures_util::TryStreamExt;
 use tokio_postgres::RowStream;
 use tokio_postgres::types::Type;
 
+use super::fields::Fields;
 use super::filter::Filter;
-use super::row::{Events, Key};
+use super::json::Events;
+use super::row::Key;
 use super::search::up_to;
 use super::session::Lease;
 use super::sql::Statement;
@@ -68,6 +70,8 @@ pub struct PageQuery {
     pub limit: usize,
     /// No further event once the page has so many bytes.
     pub max_bytes: usize,
+    /// What is shown of each.
+    pub fields: Fields,
 }
 
 /// A page and where it continues.
@@ -120,7 +124,7 @@ impl Reader {
         let merged = merged.as_deref();
         let found = if is_indexed {
             let rows = lease.rows(DOING, select(query, merged, None)).await?;
-            let mut found = Found::default();
+            let mut found = Found::showing(query.fields);
             lease.within(found.collect(&lease, query, rows)).await?;
             found
         } else {
@@ -149,6 +153,13 @@ pub(super) struct Found {
 }
 
 impl Found {
+    pub(super) fn showing(fields: Fields) -> Self {
+        Self {
+            events: Events::showing(fields),
+            ..Self::default()
+        }
+    }
+
     /// Takes rows until the page is full.
     pub(super) async fn collect(
         &mut self,
@@ -219,13 +230,13 @@ pub(super) fn select(query: &PageQuery, merged: Option<&[String]>, end: Option<K
         .unwrap_or(i64::MAX)
         .saturating_add(1);
     let mut sql = Statement::new("SELECT ");
-    sql.push_columns();
+    sql.push_columns(query.fields);
     match merged {
         Some(names) if names.len() != 1 => {
             sql.push(" FROM unnest(")
                 .bind(names.to_vec(), Type::TEXT_ARRAY);
             sql.push(") AS wanted(name) CROSS JOIN LATERAL (SELECT ")
-                .push_columns();
+                .push_columns(Fields::ALL);
             sql.push(" FROM events WHERE source = wanted.name");
             conditions(&mut sql, query, end);
             sql.push(order_by(query))

@@ -43,7 +43,7 @@ impl Reader {
     ) -> Result<Found, ReadError> {
         let (started, budget) = (Instant::now(), self.budgets.search);
         let mut query = query.clone();
-        let mut found = Found::default();
+        let mut found = Found::showing(query.fields);
         let mut rows = FIRST_STEP;
         loop {
             let (step, before) = (Instant::now(), found.last);

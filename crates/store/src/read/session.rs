@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
-use deadpool_postgres::Object;
 use futures_util::future::try_join;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{CancelToken, RowStream};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::prepared::Mode;
 use super::sql::Statement;
 use super::{ReadError, Reader};
 use crate::StoreError;
+use crate::pool::Object;
 
 /// The server is given this much longer to end a statement by itself before it is given up from here.
 const GRACE: Duration = Duration::from_secs(1);
@@ -58,18 +59,39 @@ impl Lease {
         budget: Duration,
         statement: Statement,
     ) -> Result<RowStream, ReadError> {
-        let client = self
+        let connection = self
             .object
             .as_ref()
             .expect("only finish() takes it, and consumes self");
-        // Both go out at once, so setting the budget costs no round trip.
-        let set = format!("SET statement_timeout = {}", budget.as_millis().max(1));
-        let asked = try_join(
-            client.batch_execute(&set),
-            client.query_typed_raw(&statement.sql, statement.params),
-        );
+        let mode = Mode {
+            timeout: budget,
+            planning: statement.planning,
+        };
+        let prepared = &connection.prepared;
+        let ask = async {
+            if !statement.is_common {
+                return connection
+                    .query_typed_raw(&statement.sql, statement.params)
+                    .await;
+            }
+            let (values, types): (Vec<_>, Vec<_>) = statement.params.into_iter().unzip();
+            let known = prepared
+                .statement(connection, &statement.sql, &types)
+                .await?;
+            connection.query_raw(&known, values).await
+        };
+        let asked = async {
+            match prepared.switch_to(mode) {
+                None => ask.await,
+                // Both go out at once, so setting costs no round trip.
+                Some(set) => {
+                    let ((), rows) = try_join(connection.batch_execute(&set), ask).await?;
+                    Ok(rows)
+                }
+            }
+        };
         match tokio::time::timeout(budget + GRACE, asked).await {
-            Ok(Ok(((), rows))) => Ok(rows),
+            Ok(Ok(rows)) => Ok(rows),
             Ok(Err(error)) => Err(self.error(doing, &error)),
             Err(_) => Err(ReadError::Timeout { budget }),
         }

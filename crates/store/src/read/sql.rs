@@ -5,25 +5,49 @@
 use event::Timestamp;
 use tokio_postgres::types::{ToSql, Type};
 
+use super::fields::{Field, Fields};
 use super::filter::{DataFilter, Filter, PatternSet};
-use super::row::COLUMNS;
+use super::row::{COLUMNS, COLUMNS_WITHOUT_DATA};
 use crate::pg::PgTime;
 
 /// A value to bind.
 pub(super) type Value = Box<dyn ToSql + Sync + Send>;
 
+/// How the server is to plan a statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Planning {
+    /// Once for all values, along the index that leads past the fewest rows.
+    Once,
+    /// For the values it has.
+    Anew,
+}
+
 /// A statement under construction.
-#[derive(Default)]
 pub(super) struct Statement {
     pub(super) sql: String,
     pub(super) params: Vec<(Value, Type)>,
+    pub(super) planning: Planning,
+    /// Whether there are few statements of this shape, so that it is worth being remembered by the server.
+    pub(super) is_common: bool,
 }
 
 impl Statement {
+    /// A statement that reads along an index.
     pub(super) fn new(text: &'static str) -> Self {
         Self {
             sql: text.to_owned(),
             params: Vec::new(),
+            planning: Planning::Once,
+            is_common: true,
+        }
+    }
+
+    /// A statement whose plan depends on its values.
+    pub(super) fn planned_anew(text: &'static str) -> Self {
+        Self {
+            planning: Planning::Anew,
+            is_common: false,
+            ..Self::new(text)
         }
     }
 
@@ -34,8 +58,12 @@ impl Statement {
     }
 
     /// Adds the columns that [`super::row`] reads.
-    pub(super) fn push_columns(&mut self) -> &mut Self {
-        self.push(COLUMNS)
+    pub(super) fn push_columns(&mut self, fields: Fields) -> &mut Self {
+        self.push(if fields.has(Field::Data) {
+            COLUMNS
+        } else {
+            COLUMNS_WITHOUT_DATA
+        })
     }
 
     /// Adds a bound value.
@@ -59,6 +87,7 @@ impl Statement {
         self.push_patterns("type", &filter.types);
         self.push_patterns("subject", &filter.subjects);
         for DataFilter { path, equals } in &filter.data {
+            self.is_common = false;
             self.push(" AND data #> ")
                 .bind(path.clone(), Type::TEXT_ARRAY);
             match equals {
@@ -97,6 +126,7 @@ impl Statement {
             ),
         }
         for (index, prefix) in patterns.prefixes().enumerate() {
+            self.is_common = false;
             if index > 0 || !exact.is_empty() {
                 self.push(" OR ");
             }

@@ -127,7 +127,7 @@ fn statement(query: &StatsQuery) -> Statement {
         GroupBy::Type => "type",
     };
     let most = i64::try_from(query.max_series).unwrap_or(i64::MAX);
-    let mut sql = Statement::new("WITH counted AS (SELECT ");
+    let mut sql = Statement::planned_anew("WITH counted AS (SELECT ");
     sql.push(key)
         .push(" AS key, (extract(epoch FROM bucket)::bigint / ")
         .bind(query.bucket_seconds, Type::INT8);

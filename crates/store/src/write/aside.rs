@@ -115,10 +115,7 @@ mod tests {
 
     type Headers = Vec<(&'static str, Option<&'static [u8]>)>;
 
-    fn record<'a>(
-        key: Option<&'a [u8]>,
-        headers: &'a [(&'a str, Option<&'a [u8]>)],
-    ) -> Record<'a> {
+    fn record<'a>(key: Option<&'a [u8]>, headers: &'a [(&'a str, Option<&'a [u8]>)]) -> Record<'a> {
         Record {
             partition: 0,
             offset: 0,

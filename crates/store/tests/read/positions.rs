@@ -10,6 +10,7 @@ fn all(limit: usize) -> FeedQuery {
         filter: sources(&["*"]),
         limit,
         max_bytes: 1 << 20,
+        fields: store::read::Fields::ALL,
     }
 }
 

@@ -96,6 +96,7 @@ pub(crate) fn query(filter: Filter, limit: usize) -> PageQuery {
         at: None,
         limit,
         max_bytes: 1 << 20,
+        fields: store::read::Fields::ALL,
     }
 }
 
