@@ -172,13 +172,20 @@ CASES = {
     "FlumenRelayDown": (15, up(RELAY, 0), up(RELAY, 0, 1)),
     "FlumenRelayFailing": (
         15,
-        constant(f"flumen_relay_outbox_oldest_seconds{{{RELAY}}}", 900),
-        constant(f"flumen_relay_outbox_oldest_seconds{{{RELAY}}}", 20),
+        constant(f"flumen_relay_oldest_seconds{{{RELAY}}}", 900),
+        constant(f"flumen_relay_oldest_seconds{{{RELAY}}}", 20),
     ),
     "FlumenRelayDeadLetters": (
         15,
-        count(f"flumen_relay_dead_letters_total{{{RELAY}}}", 1),
-        constant(f"flumen_relay_dead_letters_total{{{RELAY}}}", 3),
+        constant(f"flumen_relay_dead_letters{{{RELAY}}}", 1),
+        constant(f"flumen_relay_dead_letters{{{RELAY}}}", 0),
+    ),
+    "FlumenRelayOutboxFails": (
+        15,
+        constant(f"flumen_relay_outbox_bytes{{{RELAY}}}", 60000000) | constant(f"flumen_relay_outbox_limit_bytes{{{RELAY}}}", 67108864),
+        constant(f"flumen_relay_outbox_bytes{{{RELAY}}}", 4096)
+        | constant(f"flumen_relay_outbox_limit_bytes{{{RELAY}}}", 67108864)
+        | constant(f"flumen_relay_outbox_broken{{{RELAY}}}", 0),
     ),
     "FlumenWatchdog": (1, {}, None),
     "FlumenKafkaUnderReplicated": (

@@ -180,8 +180,28 @@ def relay():
         "flumen-alert-relay",
         "Flumen: alert-relay",
         "Whether the mails get out.",
-        [namespace("flumen_relay_notifications_total"), instance("flumen_relay_notifications_total")],
+        [namespace("flumen_relay_webhooks_total"), instance("flumen_relay_webhooks_total")],
     )
+    own = f'{NS}, instance=~"$instance"'
+    overview_board = board("flumen-overview", "Overview")
+    d.row("Now")
+    d.add(number("Oldest alert", "That is not sent and does not wait for the end of quiet hours.", "s", f"max(flumen_relay_oldest_seconds{{{own}}})", runbook("FlumenRelayFailing"), [(None, GOOD), (60, WARN), (300, BAD)]), 4, 4)
+    d.add(number("Last mail", "How long ago a mail was sent.", "s", f"time() - max(flumen_relay_last_sent_timestamp_seconds{{{own}}} > 0) or vector(0)", runbook("FlumenRelayFailing")), 4, 4)
+    d.add(number("Given up", "Mails set aside since they could not be sent.", "none", f"sum(flumen_relay_dead_letters{{{own}}})", runbook("FlumenRelayDeadLetters"), [(None, GOOD), (1, BAD)]), 4, 4)
+    d.add(number("Outbox", "Share of its bound that is used; beyond it webhooks get 503.", "percentunit", f"sum(flumen_relay_outbox_bytes{{{own}}}) / sum(flumen_relay_outbox_limit_bytes{{{own}}})", runbook("FlumenRelayOutboxFails"), [(None, GOOD), (0.5, WARN), (0.8, BAD)], 1), 4, 4)
+    d.add(number("Outbox writes", "Whether it can be written.", "none", f"max(flumen_relay_outbox_broken{{{own}}})", runbook("FlumenRelayOutboxFails"), words={0: ("writes", GOOD), 1: ("broken", BAD)}), 4, 4)
+    d.add(number("Quiet hours", "Alerts that wait for their end.", "none", f"sum(flumen_relay_quiet_alerts{{{own}}})", overview_board), 4, 4)
+    d.row("In")
+    d.add(lines("Webhooks", "By sender and what became of them.", "reqps", [("{{source}} {{outcome}}", rate("flumen_relay_webhooks_total", own, "source, outcome"))], runbook("FlumenRelayDown"), stacked=True, colours={".*accepted": GOOD, ".*(saturated|unavailable)": BAD, ".*(rejected|unauthorized)": WARN}), 8)
+    d.add(lines("Alerts", "Taken, and passed over since they were known.", "cps", [("{{outcome}}", rate("flumen_relay_alerts_total", own, "outcome"))], overview_board, stacked=True), 8)
+    d.add(lines("Waiting", "Alerts that are not in a mail yet, and mails that are not sent.", "short", [("alerts", f"sum(flumen_relay_outbox_alerts{{{own}}})"), ("mails", f"sum(flumen_relay_outbox_mails{{{own}}})")], runbook("FlumenRelayFailing")), 8)
+    d.row("Out")
+    d.add(lines("Attempts", "To send a mail, by what became of them.", "cps", [("{{outcome}}", rate("flumen_relay_mails_total", own, "outcome"))], runbook("FlumenRelayFailing"), stacked=True, colours={"sent": GOOD, "postponed": WARN, "refused|dead": BAD}), 8)
+    d.add(lines("Failures", "Failed attempts by reason.", "cps", [("{{reason}}", rate("flumen_relay_failures_total", own, "reason"))], runbook("FlumenRelayFailing"), stacked=True), 8)
+    d.add(lines("Time until sent", "From the making of a mail to its acceptance by the other side.", "s", quantiles("flumen_relay_delivery_seconds", own), runbook("FlumenRelayFailing")), 8)
+    d.add(lines("Time of an attempt", "With the mail server or the API.", "s", quantiles("flumen_relay_send_seconds", own), runbook("FlumenRelayFailing")), 8)
+    d.add(lines("Storms", "Digests made, alerts only counted in a mail, and alerts that Alertmanager itself left out, in an hour.", "none", [("digests", f"sum(increase(flumen_relay_digests_total{{{own}}}[1h]))"), ("only counted", f"sum(increase(flumen_relay_condensed_alerts_total{{{own}}}[1h]))"), ("left out", f"sum(increase(flumen_relay_truncated_alerts_total{{{own}}}[1h]))")], overview_board), 8)
+    d.add(lines("Memory", "Resident, by process.", "bytes", [("{{instance}}", f'process_resident_memory_bytes{{{NS}, job=~".*alert-relay.*", instance=~"$instance"}}')], board("flumen-kubernetes", "Kubernetes")), 8)
     return d
 
 
