@@ -15,7 +15,9 @@ pub mod keys;
 pub mod lifecycle;
 pub mod limits;
 pub mod metrics;
+pub mod openapi;
 pub mod problem;
+pub mod surface;
 pub mod telemetry;
 pub mod tls;
 

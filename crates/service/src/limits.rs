@@ -1,10 +1,11 @@
-//! Rates per key: requests a second and events a second, as GCRA cells.
+//! Rates per key: requests a second and events a second, as GCRA cells; and how many requests may be under way at a time.
 //!
 //! The state lives in this process: with N replicas behind a balancer, a key gets up to N times its rate.
 //! Only keys that authenticated have a place in the table, so strangers cannot make it grow.
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
@@ -27,6 +28,7 @@ type Bucket = RateLimiter<NotKeyed, InMemoryState, DefaultClock, StateInformatio
 enum Unit {
     Requests,
     Events,
+    Concurrent,
 }
 
 impl Unit {
@@ -34,6 +36,7 @@ impl Unit {
         match self {
             Self::Requests => "requests",
             Self::Events => "events",
+            Self::Concurrent => "concurrent",
         }
     }
 }
@@ -65,7 +68,22 @@ struct Readings(Vec<Reading>);
 struct Meters {
     requests: Option<Meter>,
     events: Option<Meter>,
+    /// Requests under way.
+    under_way: Arc<AtomicU32>,
 }
+
+/// One request's place among those of its key; given up when dropped.
+#[derive(Debug)]
+pub(crate) struct Slot(Arc<AtomicU32>);
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The next try of a client whose requests are all under way may come soon: one of them ends.
+const AFTER_CONCURRENT: Duration = Duration::from_secs(1);
 
 /// The rates of all keys. Cloning gives another handle to the same state.
 #[derive(Debug, Clone)]
@@ -132,6 +150,42 @@ impl Limits {
         }
     }
 
+    /// Takes a place among the key's requests, until the answer is sent.
+    ///
+    /// # Errors
+    /// 429 with `Retry-After` when all are taken.
+    pub fn enter(&self, request: &HttpRequest, key: &Key) -> Result<(), Problem> {
+        let most = self.defaults.load().concurrent_requests;
+        if most == 0 {
+            return Ok(());
+        }
+        let under_way = Arc::clone(&self.meters(key).under_way);
+        let before = under_way.fetch_add(1, Ordering::Relaxed);
+        // Given up again when there are too many.
+        let slot = Slot(under_way);
+        let reading = Reading {
+            unit: Unit::Concurrent,
+            burst: most,
+            window_seconds: 0,
+            remaining: most.saturating_sub(before.saturating_add(1)),
+            reset_seconds: 0,
+        };
+        note(request, reading);
+        if before >= most {
+            let detail = format!(
+                "this key has {before} requests under way, and may have {most}: wait for one of them"
+            );
+            return Err(Problem::new(ErrorCode::Throttled, detail).retry_after(AFTER_CONCURRENT));
+        }
+        request.extensions_mut().insert(slot);
+        Ok(())
+    }
+
+    /// Gives the place up before the answer is sent, for answers that go on for hours and have a limit of their own.
+    pub fn leave(request: &HttpRequest) {
+        drop(request.extensions_mut().remove::<Slot>());
+    }
+
     fn take(&self, request: &HttpRequest, meter: &Meter, count: u32) -> Result<(), Problem> {
         let count = NonZeroU32::new(count).map_or(NonZeroU32::MIN, |count| count.min(meter.burst));
         let (remaining, wait) = match meter.bucket.check_n(count) {
@@ -150,11 +204,7 @@ impl Limits {
                 wait.as_secs() + 1
             }),
         };
-        let mut extensions = request.extensions_mut();
-        match extensions.get_mut::<Readings>() {
-            Some(readings) => readings.0.push(reading),
-            None => drop(extensions.insert(Readings(vec![reading]))),
-        }
+        note(request, reading);
         match wait {
             None => Ok(()),
             Some(wait) => {
@@ -196,6 +246,7 @@ impl Limits {
         let meters = Arc::new(Meters {
             requests: Meter::new(Unit::Requests, rates.requests, rates.burst),
             events: Meter::new(Unit::Events, rates.events, rates.burst),
+            under_way: Arc::default(),
         });
         known.insert(key.id.clone(), (rates, Arc::clone(&meters)));
         meters
@@ -223,6 +274,33 @@ impl Meter {
     }
 }
 
+/// Keeps a reading for the answer.
+fn note(request: &HttpRequest, reading: Reading) {
+    let mut extensions = request.extensions_mut();
+    match extensions.get_mut::<Readings>() {
+        Some(readings) => readings.0.push(reading),
+        None => drop(extensions.insert(Readings(vec![reading]))),
+    }
+}
+
+impl Reading {
+    fn policy(&self) -> String {
+        let (name, burst, window) = (self.unit.name(), self.burst, self.window_seconds);
+        match self.unit {
+            Unit::Concurrent => format!("\"{name}\";q={burst};qu=\"concurrent-requests\""),
+            _ => format!("\"{name}\";q={burst};w={window}"),
+        }
+    }
+
+    fn state(&self) -> String {
+        let (name, remaining, reset) = (self.unit.name(), self.remaining, self.reset_seconds);
+        match self.unit {
+            Unit::Concurrent => format!("\"{name}\";r={remaining}"),
+            _ => format!("\"{name}\";r={remaining};t={reset}"),
+        }
+    }
+}
+
 /// Writes the `RateLimit-Policy` and `RateLimit` fields (IETF draft 10) of a request into its answer.
 pub(crate) fn write_fields(request: &HttpRequest, headers: &mut HeaderMap) {
     let extensions = request.extensions();
@@ -231,15 +309,7 @@ pub(crate) fn write_fields(request: &HttpRequest, headers: &mut HeaderMap) {
     };
     let join =
         |field: fn(&Reading) -> String| readings.iter().map(field).collect::<Vec<_>>().join(", ");
-    let policy = join(|r| format!("\"{}\";q={};w={}", r.unit.name(), r.burst, r.window_seconds));
-    let state = join(|r| {
-        format!(
-            "\"{}\";r={};t={}",
-            r.unit.name(),
-            r.remaining,
-            r.reset_seconds
-        )
-    });
+    let (policy, state) = (join(Reading::policy), join(Reading::state));
     for (name, value) in [("ratelimit-policy", policy), ("ratelimit", state)] {
         if let Ok(value) = HeaderValue::from_str(&value) {
             headers.insert(HeaderName::from_static(name), value);
@@ -270,6 +340,7 @@ mod tests {
     fn limits(requests: u32, events: u32) -> Limits {
         let burst = Duration::from_secs(1);
         Limits::new(RateLimits {
+            concurrent_requests: 0,
             requests_per_second: requests,
             events_per_second: events,
             burst,

@@ -27,6 +27,12 @@ pub struct Listen {
     /// Whether a client that has closed its sending side still gets its answer. When false, the request of a client that went
     /// away is dropped at once, with whatever was being done for it.
     pub allow_half_closed: bool,
+    /// Whether plain HTTP/2 is spoken with clients that begin with it (h2c), such as a proxy in front. With TLS, HTTP/2 is always offered.
+    pub h2c: bool,
+    /// Whether answers are packed for clients that accept it.
+    pub compress: bool,
+    /// The origins whose pages may call from a browser, to the letter, such as `https://app.example`.
+    pub cors_origins: Vec<String>,
     /// Certificate and key; absent, the listener speaks plain HTTP.
     pub tls: Option<TlsFiles>,
 }
@@ -40,6 +46,9 @@ impl Default for Listen {
             keep_alive: Duration::from_secs(75),
             head_timeout: Duration::from_secs(5),
             allow_half_closed: true,
+            h2c: false,
+            compress: true,
+            cors_origins: Vec::new(),
             tls: None,
         }
     }
@@ -154,6 +163,8 @@ pub struct RateLimits {
     pub requests_per_second: u32,
     /// Events a second.
     pub events_per_second: u32,
+    /// Requests under way at a time.
+    pub concurrent_requests: u32,
     /// How much of the rate may come at once.
     #[serde(with = "units::duration")]
     pub burst: Duration,
@@ -164,6 +175,7 @@ impl Default for RateLimits {
         Self {
             requests_per_second: 0,
             events_per_second: 0,
+            concurrent_requests: 0,
             burst: Duration::from_secs(2),
         }
     }

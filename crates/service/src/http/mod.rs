@@ -1,9 +1,16 @@
-//! Around every route of a public listener: request id, span, URL checks, metrics, security headers and problem bodies.
+//! Around every route of a public listener: request id, span, URL checks, metrics, security headers, problem bodies, CORS and packing.
 
+pub mod accept;
+pub mod assets;
+pub mod cached;
+mod compress;
+mod cors;
+mod held;
 mod request_id;
 mod server;
 pub mod url;
 
+pub use assets::Assets;
 pub use request_id::RequestId;
 pub use server::{bind, serve};
 
@@ -20,15 +27,19 @@ use actix_web::{Error, HttpMessage, web};
 use prometheus_client::registry::Registry;
 use tracing::{Instrument, debug, field, info_span, warn};
 
+use crate::config::Listen;
 use crate::metrics::HttpMetrics;
 use crate::problem::{self, Problem};
 use crate::telemetry::TraceParent;
 use crate::{limits, telemetry};
+use cors::Cors;
 
 /// What [`edge`] needs; put it into the application's data.
 #[derive(Debug, Clone)]
 pub struct Edge {
     metrics: HttpMetrics,
+    cors: Cors,
+    packs: bool,
 }
 
 impl Edge {
@@ -36,7 +47,16 @@ impl Edge {
     pub fn new(registry: &mut Registry) -> Self {
         Self {
             metrics: HttpMetrics::register(registry),
+            cors: Cors::default(),
+            packs: false,
         }
+    }
+
+    /// Does what the listener's settings say.
+    fn with(mut self, listen: &Listen) -> Self {
+        self.cors = Cors::new(&listen.cors_origins);
+        self.packs = listen.compress;
+        self
     }
 }
 
@@ -44,7 +64,7 @@ impl Edge {
 /// `App::new().app_data(web::Data::new(edge)).wrap(actix_web::middleware::from_fn(service::http::edge))`.
 ///
 /// Gives every request an id ([`RequestId`]) and a span, refuses a URL that is too long or not well formed, turns every failure
-/// into a problem, and adds the `RateLimit` fields and the security headers.
+/// into a problem, adds the `RateLimit`, CORS and security headers, and packs the answer for clients that accept it.
 ///
 /// # Errors
 /// Never: failures are answers by then.
@@ -53,9 +73,12 @@ pub async fn edge(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let started = Instant::now();
-    let metrics = request
-        .app_data::<web::Data<Edge>>()
-        .map(|edge| edge.metrics.clone());
+    let edge = request.app_data::<web::Data<Edge>>().cloned();
+    let metrics = edge.as_ref().map(|edge| edge.metrics.clone());
+    let origin = edge
+        .as_ref()
+        .and_then(|edge| edge.cors.origin(request.headers()));
+    let preflight = edge.as_ref().and_then(|edge| edge.cors.preflight(&request));
     let in_flight = metrics.as_ref().map(HttpMetrics::begin);
     let id = RequestId::choose(request.headers());
     request.extensions_mut().insert(id.clone());
@@ -71,10 +94,11 @@ pub async fn edge(
         telemetry::adopt(&span, &parent);
         request.extensions_mut().insert(parent);
     }
-    let mut response = match url::check(&request) {
-        Err(problem) => request.into_response(problem.respond(Some(id.as_str()))),
+    let mut response = match (url::check(&request), preflight) {
+        (Err(problem), _) => request.into_response(problem.respond(Some(id.as_str()))),
+        (Ok(()), Some(answer)) => request.into_response(answer),
         // No handle to the request may be kept here: actix must be its only owner until it is routed.
-        Ok(()) => match next.call(request).instrument(span.clone()).await {
+        (Ok(()), None) => match next.call(request).instrument(span.clone()).await {
             Ok(response) => finish(response, id.as_str()),
             // A middleware further in failed; the request is gone, and its answer carries what we know.
             Err(error) => return Err(failed(&error, &id)),
@@ -85,6 +109,17 @@ pub async fn edge(
     let headers = response.headers_mut();
     limits::write_fields(&request, headers);
     harden(headers, &id);
+    if let Some(edge) = &edge {
+        edge.cors.allow(origin, headers);
+        if edge.packs {
+            response = pack(response);
+        }
+    }
+    // Whatever the request holds on to, such as its place among those of its key, it holds until its answer is sent.
+    let slot = request.extensions_mut().remove::<limits::Slot>();
+    if let Some(slot) = slot {
+        response = response.map_body(|_, body| held::until_sent(body, slot));
+    }
     span.record("http.status", status.as_u16());
     let route = request.match_pattern().unwrap_or_else(|| "none".to_owned());
     let elapsed = started.elapsed();
@@ -130,6 +165,20 @@ fn finish(
     response
 }
 
+/// Packs an answer when that is worth it and the client accepts it.
+fn pack(mut response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
+    if !compress::is_worth_it(response.headers(), response.response().body().size()) {
+        return response;
+    }
+    compress::vary(response.headers_mut());
+    match accept::coding(response.request().headers(), &compress::OFFERED) {
+        None => response,
+        Some(coding) => {
+            response.map_body(|head, body| compress::pack(head.headers_mut(), coding, body))
+        }
+    }
+}
+
 fn has_content_type(headers: &HeaderMap) -> bool {
     let value = headers
         .get(CONTENT_TYPE)
@@ -167,5 +216,7 @@ fn method_label(method: &Method) -> &'static str {
     }
 }
 
+#[cfg(test)]
+mod answer_tests;
 #[cfg(test)]
 mod tests;

@@ -38,7 +38,7 @@ pub fn serve(
     edge: Edge,
     routes: impl Fn(&mut web::ServiceConfig) + Send + Clone + 'static,
 ) -> std::io::Result<Server> {
-    let edge = web::Data::new(edge);
+    let edge = web::Data::new(edge.with(listen));
     let factory = move || {
         App::new()
             .app_data(edge.clone())
@@ -58,6 +58,7 @@ pub fn serve(
     }
     let server = match certificate {
         Some(certificate) => server.listen_rustls_0_23(listener, certificate.server_config())?,
+        None if listen.h2c => server.listen_auto_h2c(listener)?,
         None => server.listen(listener)?,
     };
     Ok(server.run())

@@ -27,6 +27,22 @@ pub fn authenticate(
     store: &KeyStore,
     scope: Scope,
 ) -> Result<Arc<Key>, Problem> {
+    let key = identify(request, store)?;
+    if key.scopes.contains(&scope) {
+        Ok(key)
+    } else {
+        Err(Problem::new(
+            ErrorCode::Forbidden,
+            format!("this key does not have the scope `{}`", scope.name()),
+        ))
+    }
+}
+
+/// Finds the key of a request, whatever it may be used for.
+///
+/// # Errors
+/// As [`authenticate`], but never 403.
+pub fn identify(request: &HttpRequest, store: &KeyStore) -> Result<Arc<Key>, Problem> {
     if has_key_in_query(request.query_string()) {
         return Err(Problem::new(
             ErrorCode::KeyInQuery,
@@ -40,16 +56,7 @@ pub fn authenticate(
         .and_then(bearer);
     // Two headers: which one a proxy in between has looked at, nobody knows.
     let token = if values.next().is_some() { None } else { token };
-    let key = identify(store, token.unwrap_or_default(), OffsetDateTime::now_utc())
-        .ok_or_else(unauthorized)?;
-    if key.scopes.contains(&scope) {
-        Ok(key)
-    } else {
-        Err(Problem::new(
-            ErrorCode::Forbidden,
-            format!("this key does not have the scope `{}`", scope.name()),
-        ))
-    }
+    find(store, token.unwrap_or_default(), OffsetDateTime::now_utc()).ok_or_else(unauthorized)
 }
 
 fn unauthorized() -> Problem {
@@ -66,7 +73,7 @@ fn bearer(value: &str) -> Option<&str> {
 }
 
 /// The same work whether the token is malformed, unknown, wrong, revoked or expired.
-fn identify(store: &KeyStore, token: &str, now: OffsetDateTime) -> Option<Arc<Key>> {
+fn find(store: &KeyStore, token: &str, now: OffsetDateTime) -> Option<Arc<Key>> {
     let token = if token.len() > MAX_TOKEN_BYTES {
         ""
     } else {

@@ -128,11 +128,15 @@ impl Entry {
         let sha256 = hash(&self.sha256)
             .ok_or("sha256 must be 64 hexadecimal digits: the SHA-256 of the whole token")?;
         if self.scopes.is_empty() {
-            return Err("scopes is empty: write \"ingest\", \"read\" or both".to_owned());
+            return Err(
+                "scopes is empty: write \"ingest\", \"read\", \"operator\" or several of them"
+                    .to_owned(),
+            );
         }
         let scope = |name: &String| {
-            Scope::parse(name)
-                .ok_or_else(|| format!("there is no scope `{name}`: write \"ingest\" or \"read\""))
+            Scope::parse(name).ok_or_else(|| {
+                format!("there is no scope `{name}`: write \"ingest\", \"read\" or \"operator\"")
+            })
         };
         let scopes = self.scopes.iter().map(scope).collect::<Result<_, _>>()?;
         if self.sources.is_empty() {

@@ -7,7 +7,7 @@
 //! id = "k3v9x2ab"
 //! name = "billing, production"
 //! sha256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
-//! scopes = ["ingest"]                  # ingest, read
+//! scopes = ["ingest"]                  # ingest, read, operator
 //! sources = ["billing", "shop-*"]      # a trailing * matches the rest
 //! expires = "2027-01-01T00:00:00Z"     # optional
 //! disabled = false                     # optional
@@ -23,7 +23,7 @@ mod file;
 mod pattern;
 mod secret;
 
-pub use auth::authenticate;
+pub use auth::{authenticate, identify};
 pub use file::{KeysError, parse};
 pub use pattern::SourcePattern;
 pub use secret::{NewKey, TokenParts, create, looks_like_a_token};
@@ -42,14 +42,20 @@ pub enum Scope {
     Ingest,
     /// Reading events.
     Read,
+    /// Looking at how the pipeline does: lag and dead letters, of every source.
+    Operator,
 }
 
 impl Scope {
+    /// Every scope.
+    pub const ALL: [Self; 3] = [Self::Ingest, Self::Read, Self::Operator];
+
     /// The scope as the keys file writes it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Ingest => "ingest",
             Self::Read => "read",
+            Self::Operator => "operator",
         }
     }
 
@@ -58,6 +64,7 @@ impl Scope {
         match text {
             "ingest" => Some(Self::Ingest),
             "read" => Some(Self::Read),
+            "operator" => Some(Self::Operator),
             _ => None,
         }
     }

@@ -1,0 +1,45 @@
+//! Puts the viewer of the OpenAPI documents into the binary, when there is one: `npm ci && npm run reference` in `explorer/` makes it.
+//!
+//! Without it the build succeeds all the same, and the page at `/docs` says what to do.
+
+use std::fmt::Write;
+use std::path::PathBuf;
+use std::{env, fs, io};
+
+fn main() -> io::Result<()> {
+    let explorer = PathBuf::from(variable("CARGO_MANIFEST_DIR")?).join("../../explorer");
+    let out = PathBuf::from(variable("OUT_DIR")?);
+    println!("cargo::rerun-if-changed=build.rs");
+    let reference = explorer.join("reference");
+    let mut names = Vec::new();
+    if reference.is_dir() {
+        println!("cargo::rerun-if-changed={}", reference.display());
+        for entry in fs::read_dir(&reference)? {
+            names.push(entry?.file_name().to_string_lossy().into_owned());
+        }
+    } else if explorer.is_dir() {
+        // A path that does not exist would build this crate again every time; this one changes when npm has run.
+        println!(
+            "cargo::rerun-if-changed={}",
+            explorer.join("package.json").display()
+        );
+    }
+    names.sort();
+    let mut code = String::from("&[\n");
+    for (index, name) in names.iter().enumerate() {
+        // Copied, so that what is compiled names no path of this machine.
+        let copy = format!("reference-{index}");
+        fs::copy(reference.join(name), out.join(&copy))?;
+        let _ = writeln!(
+            code,
+            "    ({name:?}, include_bytes!(concat!(env!(\"OUT_DIR\"), {:?}))),",
+            format!("/{copy}")
+        );
+    }
+    code.push_str("]\n");
+    fs::write(out.join("reference.rs"), code)
+}
+
+fn variable(name: &str) -> io::Result<String> {
+    env::var(name).map_err(|error| io::Error::other(format!("{name}: {error}")))
+}
