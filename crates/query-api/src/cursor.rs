@@ -122,6 +122,11 @@ impl Cursors {
         feed_position(&bytes).ok_or_else(invalid)
     }
 
+    /// A cursor of any bytes, for tests of what reads it.
+    pub(crate) fn sign(&self, kind: u8, place: &[u8], binding: &Binding) -> String {
+        self.seal([&[VERSION, kind], place].concat(), binding)
+    }
+
     fn seal(&self, mut bytes: Vec<u8>, binding: &Binding) -> String {
         let tag = self.tag(&bytes, binding);
         bytes.extend_from_slice(&tag);

@@ -29,6 +29,8 @@ pub mod config;
 mod cursor;
 mod data;
 mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 mod metrics;
 mod params;
 mod routes;
