@@ -5,6 +5,7 @@ mod checkpoint;
 mod conflict;
 mod duplicates;
 mod exactly_once;
+mod failpoints;
 mod outage;
 mod partitions;
 mod poison;
@@ -115,6 +116,10 @@ impl World {
 
     /// Starts a writer as a process of its own, which is killed at the end if it still runs.
     fn process(&self, more: &[(&str, &str)]) -> Process {
+        Process(self.command(more).spawn().expect("the binary starts"))
+    }
+
+    fn command(&self, more: &[(&str, &str)]) -> std::process::Command {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_writer"));
         for (key, value) in self.settings() {
             command.arg("--set").arg(format!("{key}={value}"));
@@ -123,7 +128,7 @@ impl World {
             command.arg("--set").arg(format!("{key}={value}"));
         }
         command.stdin(std::process::Stdio::null());
-        Process(command.spawn().expect("the binary starts"))
+        command
     }
 
     /// Sends records made by `make` for each number, all acknowledged.
