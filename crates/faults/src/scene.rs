@@ -68,6 +68,8 @@ pub(crate) struct Scene {
     pub(crate) complaints: Vec<String>,
     /// What is worth telling beside the numbers.
     pub(crate) notes: Vec<String>,
+    /// Faults that choose a victim leave the first of each kind alone.
+    pub(crate) spares_first: bool,
     set: Set,
     load: Option<Load>,
 }
@@ -119,6 +121,7 @@ impl Scene {
             dead_letters: Some(0),
             complaints: Vec::new(),
             notes: Vec::new(),
+            spares_first: false,
             set: set.clone(),
             load: None,
         };
@@ -172,6 +175,32 @@ impl Scene {
     /// Now it is whole again. The last call counts.
     pub(crate) fn heal(&mut self) {
         self.healed = Some(Instant::now());
+    }
+
+    /// The indices of those of `count` services that may be broken.
+    pub(crate) fn victims(&self, count: usize) -> std::ops::Range<usize> {
+        usize::from(self.spares_first && count > 1)..count
+    }
+
+    /// One of them, chosen by chance.
+    pub(crate) fn victim(&mut self, count: usize) -> usize {
+        let victims = self.victims(count);
+        rand::Rng::random_range(&mut self.rng, victims)
+    }
+
+    /// Starts services that have ended, as Kubernetes does.
+    pub(crate) fn revive(&mut self) -> anyhow::Result<()> {
+        for service in self
+            .ingest
+            .iter_mut()
+            .chain(&mut self.writers)
+            .chain(&mut self.query)
+            .filter(|service| !service.runs())
+        {
+            service.launch()?;
+        }
+        self.route();
+        Ok(())
     }
 
     /// One writer more, in the same group.

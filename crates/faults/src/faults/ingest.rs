@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use rand::Rng as _;
 
 use super::Fault;
 use crate::scene::Scene;
@@ -49,7 +48,7 @@ async fn killed(scene: &mut Scene, times: u32) -> anyhow::Result<()> {
         scene
             .pass_about(Duration::from_millis(50), Duration::from_millis(1200))
             .await;
-        let victim = scene.rng.random_range(0..scene.ingest.len());
+        let victim = scene.victim(scene.ingest.len());
         scene.ingest[victim].kill().await;
         scene.route();
         scene.ingest[victim].start_again().await?;
@@ -62,7 +61,7 @@ async fn killed(scene: &mut Scene, times: u32) -> anyhow::Result<()> {
 /// As a rolling update does it: the load balancer is told by readiness, and leaves the one out that is about to stop.
 async fn restarted(scene: &mut Scene) -> anyhow::Result<()> {
     scene.inject();
-    for index in 0..scene.ingest.len() {
+    for index in scene.victims(scene.ingest.len()) {
         scene.ingest[index].signal(devstack::Signal::SIGTERM);
         // It answers for another while, unready, until the load balancer has looked again.
         let mut ready = true;

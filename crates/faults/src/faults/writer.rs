@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use devstack::Signal;
-use rand::Rng as _;
 
 use super::Fault;
 use crate::scene::{SESSION_TIMEOUT, Scene};
@@ -134,7 +133,7 @@ async fn killed_in_a_loop(scene: &mut Scene) -> anyhow::Result<()> {
         scene
             .pass_about(Duration::from_millis(100), Duration::from_millis(2500))
             .await;
-        let victim = scene.rng.random_range(0..scene.writers.len());
+        let victim = scene.victim(scene.writers.len());
         scene.writers[victim].kill().await;
         scene.writers[victim].launch()?;
     }
@@ -143,7 +142,7 @@ async fn killed_in_a_loop(scene: &mut Scene) -> anyhow::Result<()> {
 }
 
 async fn killed_once(scene: &mut Scene) -> anyhow::Result<()> {
-    let victim = scene.rng.random_range(0..scene.writers.len());
+    let victim = scene.victim(scene.writers.len());
     scene.inject();
     scene.writers[victim].kill().await;
     scene.writers[victim].launch()?;
@@ -214,7 +213,7 @@ async fn one_four_two(scene: &mut Scene) -> anyhow::Result<()> {
 }
 
 async fn restarted(scene: &mut Scene) -> anyhow::Result<()> {
-    let victim = scene.rng.random_range(0..scene.writers.len());
+    let victim = scene.victim(scene.writers.len());
     scene.inject();
     scene.writers[victim].stop().await?;
     scene.writers[victim].launch()?;
