@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     check_config, completions, dead_letters, down, generate, import, keys, maintain, migrate,
-    provision, smoke, status, up,
+    provision, smoke, status, up, watch,
 };
 
 /// Flumen: events in over HTTP, safe in Kafka, exactly once in PostgreSQL, out over HTTP.
@@ -60,6 +60,8 @@ pub enum Command {
     Maintain(maintain::Args),
     /// Validates the configuration of the services.
     CheckConfig(check_config::Args),
+    /// Calls /reload of a service when mounted files have changed.
+    Watch(watch::Args),
     /// Prints a completion script for a shell.
     Completions(completions::Args),
 }
@@ -83,6 +85,7 @@ impl Cli {
             Command::DeadLetters(args) => dead_letters::run(args).await,
             Command::Maintain(args) => maintain::run(args).await,
             Command::CheckConfig(args) => check_config::run(args).await,
+            Command::Watch(args) => watch::run(args).await,
             Command::Completions(args) => completions::run(args).await,
         }
     }

@@ -25,6 +25,7 @@ pub mod stack;
 pub mod status;
 pub mod units;
 pub mod up;
+pub mod watch;
 
 /// Sends log lines to standard error: warnings by default, more with `-v` or `RUST_LOG`.
 pub fn start_logging(cli: &cli::Cli) {
