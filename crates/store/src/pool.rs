@@ -3,6 +3,7 @@
 use std::{
     fmt,
     ops::{Deref, DerefMut},
+    sync::{Arc, PoisonError, RwLock, Weak},
     time::Duration,
 };
 
@@ -61,15 +62,7 @@ impl Pool {
     /// [`StoreError::Config`] when [`Config::validate`] would refuse.
     pub fn new(config: &Config) -> Result<Self, StoreError> {
         config.validate()?;
-        let target = config.target()?;
-        let manager = Manager(deadpool_postgres::Manager::from_config(
-            target.postgres,
-            target.tls,
-            ManagerConfig {
-                // Sessions are left clean (see `Session`), so a look at the socket is enough.
-                recycling_method: RecyclingMethod::Fast,
-            },
-        ));
+        let manager = Manager(RwLock::new(Arc::new(connector(config)?)));
         let inner = managed::Pool::builder(manager)
             .max_size(config.pool_size)
             // The one used last has its statements prepared and its memory warm.
@@ -83,6 +76,18 @@ impl Pool {
             inner,
             timeout: config.acquire_timeout,
         })
+    }
+
+    /// Makes further connections as `config` says: another password, host or certificate. Idle connections are closed, those in use
+    /// end as they come back; the size and the time-outs of the pool stay.
+    ///
+    /// # Errors
+    /// [`StoreError::Config`] when [`Config::validate`] would refuse; then nothing changes.
+    pub fn reconfigure(&self, config: &Config) -> Result<(), StoreError> {
+        config.validate()?;
+        self.inner.manager().replace(connector(config)?);
+        self.inner.retain(|_, _| false);
+        Ok(())
     }
 
     /// How busy the pool is.
@@ -147,15 +152,42 @@ impl Pool {
 }
 
 /// Makes connections; a look at the socket is all that is asked of one that comes back.
-pub(crate) struct Manager(deadpool_postgres::Manager);
+pub(crate) struct Manager(RwLock<Arc<deadpool_postgres::Manager>>);
+
+impl Manager {
+    /// What makes connections now, and whose connections are kept.
+    fn current(&self) -> Arc<deadpool_postgres::Manager> {
+        let guard = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&guard)
+    }
+
+    fn replace(&self, with: deadpool_postgres::Manager) {
+        let mut guard = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        *guard = Arc::new(with);
+    }
+}
+
+fn connector(config: &Config) -> Result<deadpool_postgres::Manager, StoreError> {
+    let target = config.target()?;
+    Ok(deadpool_postgres::Manager::from_config(
+        target.postgres,
+        target.tls,
+        ManagerConfig {
+            // Sessions are left clean (see `Session`), so a look at the socket is enough.
+            recycling_method: RecyclingMethod::Fast,
+        },
+    ))
+}
 
 impl managed::Manager for Manager {
     type Type = Connection;
     type Error = tokio_postgres::Error;
 
     async fn create(&self) -> Result<Connection, tokio_postgres::Error> {
+        let by = self.current();
         Ok(Connection {
-            client: self.0.create().await?,
+            client: by.create().await?,
+            by: Arc::downgrade(&by),
             prepared: Prepared::default(),
         })
     }
@@ -168,17 +200,24 @@ impl managed::Manager for Manager {
         if connection.client.is_closed() {
             return Err(RecycleError::message("the connection is closed"));
         }
+        if !std::ptr::eq(connection.by.as_ptr(), Arc::as_ptr(&self.current())) {
+            return Err(RecycleError::message("the settings have changed"));
+        }
         Ok(())
     }
 
     fn detach(&self, connection: &mut Connection) {
-        self.0.detach(&mut connection.client);
+        if let Some(by) = connection.by.upgrade() {
+            by.detach(&mut connection.client);
+        }
     }
 }
 
 /// A connection and what its session remembers.
 pub(crate) struct Connection {
     client: ClientWrapper,
+    /// Who made it: after [`Pool::reconfigure`] it is not kept.
+    by: Weak<deadpool_postgres::Manager>,
     /// The settings and statements of reading.
     pub(crate) prepared: Prepared,
 }
