@@ -112,6 +112,7 @@ impl Application {
             level,
             &view,
         );
+        register_database(&reload, loaded.layers().clone(), pool.clone());
         let state = web::Data::new(State {
             reader,
             keys,
@@ -244,6 +245,16 @@ fn register_reload(
         limits.set_defaults(loaded.config.limits);
         view.replace(loaded.redacted);
         Ok("limits and log level; other settings take a restart".to_owned())
+    });
+}
+
+/// Registers that a rotated password, or another host, is taken without a restart.
+fn register_database(reload: &Reload, layers: Layers, pool: Pool) {
+    reload.register("database", move || {
+        let loaded = Config::load(layers.clone()).map_err(|error| error.to_string())?;
+        pool.reconfigure(&loaded.config.database)
+            .map_err(|error| error.to_string())?;
+        Ok("further connections as configured".to_owned())
     });
 }
 
