@@ -40,6 +40,8 @@ pub struct Config {
     pub tail: Tail,
     /// Statistics.
     pub stats: Stats,
+    /// Exports.
+    pub export: Export,
     /// Cursors.
     #[serde(default)]
     pub cursors: Cursors,
@@ -138,6 +140,19 @@ pub struct Stats {
     pub timeout: Duration,
 }
 
+/// `[export]`: exports.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Export {
+    /// Most exports at a time.
+    pub max_exports: usize,
+    /// Most exports of one key.
+    pub max_per_key: usize,
+    /// Time from the first row to the last.
+    #[serde(with = "units::duration")]
+    pub timeout: Duration,
+}
+
 /// `[cursors]`: how cursors are signed.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -176,6 +191,7 @@ impl Config {
             lookup: self.page.lookup_timeout,
             feed: self.feed.timeout,
             stats: self.stats.timeout,
+            export: self.export.timeout,
         }
     }
 
@@ -194,6 +210,8 @@ impl Config {
             ("stats.max_buckets", 1, self.stats.max_buckets),
             ("stats.max_series", 1, self.stats.max_series),
             ("stats.max_facets", 1, self.stats.max_facets),
+            ("export.max_exports", 1, self.export.max_exports),
+            ("export.max_per_key", 1, self.export.max_per_key),
         ];
         if let Some((key, ..)) = limits
             .iter()
@@ -212,6 +230,7 @@ impl Config {
             ("page.lookup_timeout", self.page.lookup_timeout),
             ("feed.timeout", self.feed.timeout),
             ("stats.timeout", self.stats.timeout),
+            ("export.timeout", self.export.timeout),
             ("tail.heartbeat", self.tail.heartbeat),
             ("health.interval", self.health.interval),
         ];

@@ -153,7 +153,10 @@ impl Params {
             let names: Vec<&str> = Field::ALL.iter().map(|(name, _)| *name).collect();
             wrong(
                 "fields",
-                &format!("must be one or more of {}, separated by commas", names.join(", ")),
+                &format!(
+                    "must be one or more of {}, separated by commas",
+                    names.join(", ")
+                ),
             )
         })
     }

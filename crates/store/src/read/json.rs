@@ -38,7 +38,7 @@ impl JsonWriter {
         }
         if fields.has(Field::Uid) {
             out.extend_from_slice(br#","uid":""#);
-            uid(out, row.uid());
+            write_uid(out, row.uid());
             out.push(b'"');
         }
         if fields.has(Field::Id) {
@@ -80,11 +80,11 @@ impl JsonWriter {
         }
         if fields.has(Field::KafkaPartition) {
             out.extend_from_slice(br#","kafkapartition":"#);
-            number(out, i64::from(row.partition()));
+            write_number(out, i64::from(row.partition()));
         }
         if fields.has(Field::KafkaOffset) {
             out.extend_from_slice(br#","kafkaoffset":"#);
-            number(out, row.offset());
+            write_number(out, row.offset());
         }
         if fields.has(Field::Data) {
             match row.data() {
@@ -96,7 +96,7 @@ impl JsonWriter {
                 Payload::Text(text) => member(out, br#","data":"#, Some(text)),
                 Payload::Bytes(bytes) => {
                     out.extend_from_slice(br#","data_base64":""#);
-                    base64(out, bytes);
+                    write_base64(out, bytes);
                     out.push(b'"');
                 }
             }
@@ -232,12 +232,12 @@ impl Clock {
 }
 
 /// Adds a uid as text.
-pub(super) fn uid(out: &mut Vec<u8>, uid: Uid) {
+pub fn write_uid(out: &mut Vec<u8>, uid: Uid) {
     out.extend_from_slice(uid.format_into(&mut [0; 36]).as_bytes());
 }
 
 /// Adds a number in decimal.
-pub(super) fn number(out: &mut Vec<u8>, value: i64) {
+pub fn write_number(out: &mut Vec<u8>, value: i64) {
     let mut digits = [0; 20];
     let mut at = digits.len();
     let mut rest = value.unsigned_abs();
@@ -256,7 +256,7 @@ pub(super) fn number(out: &mut Vec<u8>, value: i64) {
 }
 
 /// Adds padded base64.
-pub(super) fn base64(out: &mut Vec<u8>, bytes: &[u8]) {
+pub fn write_base64(out: &mut Vec<u8>, bytes: &[u8]) {
     let start = out.len();
     let length = bytes.len().div_ceil(3) * 4;
     out.resize(start + length, 0);
@@ -332,7 +332,7 @@ mod tests {
             (b"abc", "YWJj"),
         ] {
             let mut out = b"x".to_vec();
-            base64(&mut out, bytes);
+            write_base64(&mut out, bytes);
             assert_eq!(out, format!("x{expected}").into_bytes());
         }
     }
@@ -374,7 +374,7 @@ mod tests {
                     clock.write(&mut out, time);
                     prop_assert_eq!(String::from_utf8(out).expect("text"), time.to_string());
                     let mut out = Vec::new();
-                    number(&mut out, micros);
+                    write_number(&mut out, micros);
                     prop_assert_eq!(String::from_utf8(out).expect("text"), micros.to_string());
                 }
             }

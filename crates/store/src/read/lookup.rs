@@ -13,6 +13,7 @@ use super::json::Events;
 use super::session::Lease;
 use super::sql::Statement;
 use super::{ReadError, Reader};
+use crate::pg::PgTime;
 
 const DOING: &str = "read an event";
 
@@ -43,19 +44,54 @@ impl Reader {
     }
 }
 
+impl Reader {
+    /// The times of the events that have a uid, of these sources: more than one only when they differ below a millisecond.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub async fn times(&self, uid: Uid, sources: &PatternSet) -> Result<Vec<Timestamp>, ReadError> {
+        if sources.is_nothing() {
+            return Ok(Vec::new());
+        }
+        let lease = self.lease(self.budgets.lookup).await?;
+        let mut sql = Statement::new("SELECT time FROM events WHERE ");
+        has_uid(&mut sql, uid);
+        sql.push_patterns("source", sources);
+        let rows = lease.rows(DOING, sql).await?;
+        let times = lease
+            .within(async {
+                let rows: Vec<_> = rows
+                    .try_collect()
+                    .await
+                    .map_err(|error| lease.error(DOING, &error))?;
+                let times = rows
+                    .iter()
+                    .filter_map(|row| row.try_get::<_, PgTime>(0).ok());
+                Ok(times.map(|PgTime(time)| time).collect())
+            })
+            .await?;
+        lease.finish();
+        Ok(times)
+    }
+}
+
+/// A uid tells the millisecond, so that one partition is looked at.
+fn has_uid(sql: &mut Statement, uid: Uid) {
+    let from = Timestamp::from_micros(uid.time_millis().saturating_mul(1_000));
+    sql.push("uid = ").bind(self::uuid(uid), Type::UUID);
+    sql.push(" AND time >= ").bind_time(from);
+    sql.push(" AND time < ")
+        .bind_time(from.saturating_add(UID_RESOLUTION));
+}
+
 async fn by_uid(
     lease: &Lease,
     uid: Uid,
     sources: &PatternSet,
 ) -> Result<Option<Events>, ReadError> {
-    let from = Timestamp::from_micros(uid.time_millis().saturating_mul(1_000));
     let mut sql = Statement::new("SELECT ");
-    sql.push_columns(Fields::ALL)
-        .push(" FROM events WHERE uid = ")
-        .bind(uuid(uid), Type::UUID);
-    sql.push(" AND time >= ").bind_time(from);
-    sql.push(" AND time < ")
-        .bind_time(from.saturating_add(UID_RESOLUTION));
+    sql.push_columns(Fields::ALL).push(" FROM events WHERE ");
+    has_uid(&mut sql, uid);
     sql.push_patterns("source", sources);
     let rows = lease.rows(DOING, sql).await?;
     lease

@@ -9,8 +9,10 @@
 //! | the same with other filters | steps of rows that are looked through, until the page is full or the time for searching is over |
 //! | [`Reader::event`] | one probe of one partition, since a uid holds its time |
 //! | [`Reader::feed`] | one index range for each Kafka partition, bounded also when nothing matches |
+//! | [`Reader::export`] | one index range for each source that is meant, or the table in order |
 //! | [`Reader::stats`], [`Reader::facets`] | the minutes asked for, of `event_counts` |
 
+mod export;
 mod facets;
 mod feed;
 mod fields;
@@ -26,11 +28,12 @@ mod sources;
 mod sql;
 mod stats;
 
+pub use export::Export;
 pub use facets::{Facet, FacetQuery, Facets};
 pub use feed::{Checkpoints, FeedHead, FeedPage, FeedPosition, FeedQuery};
 pub use fields::{Field, Fields};
 pub use filter::{DataFilter, Filter, Pattern, PatternSet};
-pub use json::{Clock, Events, JsonWriter};
+pub use json::{Clock, Events, JsonWriter, write_base64, write_number, write_uid};
 pub use page::{Order, Page, PageQuery, Position, Side};
 pub use row::{EventRow, Payload};
 pub use stats::{GroupBy, Series, Stats, StatsQuery};
@@ -57,6 +60,8 @@ pub struct Budgets {
     pub feed: Duration,
     /// Statistics.
     pub stats: Duration,
+    /// Exports, from the first row to the last.
+    pub export: Duration,
 }
 
 impl Default for Budgets {
@@ -67,6 +72,7 @@ impl Default for Budgets {
             lookup: Duration::from_secs(2),
             feed: Duration::from_secs(10),
             stats: Duration::from_secs(10),
+            export: Duration::from_secs(1_800),
         }
     }
 }

@@ -261,7 +261,7 @@ pub(super) fn select(query: &PageQuery, merged: Option<&[String]>, end: Option<K
     sql
 }
 
-fn conditions(sql: &mut Statement, query: &PageQuery, end: Option<Key>) {
+pub(super) fn conditions(sql: &mut Statement, query: &PageQuery, end: Option<Key>) {
     sql.push_filter(&query.filter);
     after_position(sql, query);
     if let Some(end) = end {
