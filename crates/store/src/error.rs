@@ -34,8 +34,13 @@ pub enum StoreError {
     },
     /// A checkpoint is not where this writer left it.
     #[error(
-        "checkpoint of {topic}[{partition}] is not at {expected} but at {}: another writer owns the partition",
-        found.map_or_else(|| "no row".to_owned(), |offset| offset.to_string())
+        "checkpoint of {topic}[{partition}] is not at {expected} but at {}: {}",
+        found.map_or_else(|| "no row".to_owned(), |offset| offset.to_string()),
+        if found.is_some_and(|found| found > *expected) {
+            "another writer owns the partition"
+        } else {
+            "the database went back in time"
+        }
     )]
     Conflict {
         /// The Kafka topic.

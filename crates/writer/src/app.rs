@@ -8,6 +8,7 @@ use crate::{
     flush, lag, maintenance,
     metrics::Metrics,
     outage::Outage,
+    rewind,
 };
 use kafka::{Consumer, ConsumerMetrics};
 use service::{
@@ -130,6 +131,13 @@ impl Application {
             ));
         }
         tasks.spawn(lag::run(consumer.log(), board.clone(), metrics.clone()));
+        tasks.spawn(rewind::run(
+            consumer.log(),
+            config.kafka.topic.clone(),
+            board.clone(),
+            pool.clone(),
+            reports.clone(),
+        ));
         tasks.spawn(maintenance::run(
             pool.clone(),
             sink,

@@ -54,6 +54,13 @@ pub(crate) enum Report {
         batch: Box<Batch>,
         settled: Settled,
     },
+    /// The database went back in time: a checkpoint is behind what was committed.
+    Rewound {
+        partition: i32,
+        committed: i64,
+        /// Where it is, if there still is one.
+        found: Option<i64>,
+    },
     /// Where to read the partitions of an assignment from.
     Positions {
         generation: u64,
@@ -279,6 +286,11 @@ impl Loop {
                 self.begin(found?)
             }
             Report::Positions { .. } => Ok(()),
+            Report::Rewound {
+                partition,
+                committed,
+                found,
+            } => self.rewound(partition, committed, found),
         }
     }
 

@@ -24,6 +24,9 @@
 //! only a signal for lag tools. Whoever else believes to own the partition (a zombie, an old owner in mid-flush) finds the checkpoint moved, rolls
 //! back and lets go. So a crash, a kill, a rebalance or a replay at any moment leaves neither a gap nor a double.
 //!
+//! A database that goes back in time (a fail-over to a standby that lagged) takes rows and checkpoint back together: the writer goes back to the
+//! checkpoint it finds, and what is missing comes from Kafka again (rewind.rs).
+//!
 //! A checkpoint that the log does not hold any more stops the writer, loudly: `docs/runbooks/checkpoint-out-of-range.md`.
 
 mod app;
@@ -39,6 +42,7 @@ mod limiter;
 mod maintenance;
 mod metrics;
 mod outage;
+mod rewind;
 
 pub use app::Application;
 pub use config::{

@@ -80,6 +80,8 @@ pub(crate) struct Metrics {
     pub(crate) revocations: Counter,
     /// Checkpoints found to be moved by another writer.
     pub(crate) conflicts: Counter,
+    /// Times the database was found to have gone back in time, as after a fail-over to a standby that lagged.
+    pub(crate) rewinds: Counter,
     /// 1 once a checkpoint was found outside the log: the writer has stopped.
     pub(crate) checkpoint_out_of_range: Gauge,
     /// Records behind the end of the log.
@@ -115,6 +117,7 @@ impl Default for Metrics {
             assignments: Counter::default(),
             revocations: Counter::default(),
             conflicts: Counter::default(),
+            rewinds: Counter::default(),
             checkpoint_out_of_range: Gauge::default(),
             lag: Family::default(),
             age: Family::default(),
@@ -187,6 +190,7 @@ impl Metrics {
         registry.register("dead_letters_throttled", "1 while reading is paused because too many records are bad", self.throttled.clone());
         registry.register("assignments", "Assignments received", self.assignments.clone());
         registry.register("revocations", "Revocations received", self.revocations.clone());
+        registry.register("checkpoint_rewinds", "Times the database was found to have gone back in time, as after a fail-over to a standby that lagged", self.rewinds.clone());
         registry.register("checkpoint_conflicts", "Checkpoints found to be moved by another writer", self.conflicts.clone());
         registry.register("checkpoint_out_of_range", "1 once a checkpoint was found outside the log: the writer has stopped", self.checkpoint_out_of_range.clone());
         registry.register("lag_records", "Records behind the end of the log", self.lag.clone());

@@ -117,7 +117,8 @@ pub(crate) struct Backoff {
 
 impl Backoff {
     const FIRST: Duration = Duration::from_millis(100);
-    const LONGEST: Duration = Duration::from_secs(5);
+    /// Short, as whatever the outage was, the writer goes on within seconds of its end.
+    const LONGEST: Duration = Duration::from_secs(2);
 
     pub(crate) fn new() -> Self {
         Self { next: Self::FIRST }

@@ -198,6 +198,32 @@ impl Loop {
         self.parts.metrics.paused.set(0);
     }
 
+    /// Begins anew from the checkpoints, which have gone back together with the rows.
+    pub(super) fn rewound(
+        &mut self,
+        partition: i32,
+        committed: i64,
+        found: Option<i64>,
+    ) -> Result<(), Fault> {
+        let still_ours = self
+            .owned
+            .get(&partition)
+            .is_some_and(|position| position.committed >= committed);
+        if !still_ours {
+            return Ok(());
+        }
+        self.parts.metrics.rewinds.inc();
+        tracing::error!(
+            partition,
+            committed,
+            found,
+            "the database went back in time (a fail-over to a standby that lagged, or a restore): storing again what it misses"
+        );
+        self.abandon();
+        self.let_go();
+        self.rejoin()
+    }
+
     pub(super) fn rejoin(&mut self) -> Result<(), Fault> {
         self.parts.joined.fail("joining the group again");
         self.parts.consumer.rejoin()?;
