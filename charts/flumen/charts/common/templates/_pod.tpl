@@ -189,6 +189,7 @@ spec:
       restartPolicy: Always
       args:
         - watch
+        - -v
         {{- if include "common.secretFile" . }}
         - --path=/etc/flumen/config
         {{- end }}
