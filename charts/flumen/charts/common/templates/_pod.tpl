@@ -98,6 +98,9 @@ topologySpreadConstraints:
     defaultMode: 0440
     items:
       - {key: config.toml, path: config.toml}
+      {{- if eq .name "alert-relay" }}
+      - {key: senders.toml, path: senders.toml}
+      {{- end }}
 {{- end }}
 {{- if .keys }}
 - name: keys
@@ -147,6 +150,7 @@ topologySpreadConstraints:
 {{- if .kafka }}{{- $_ := set $settings "kafka" (include "common.kafka" .root | fromYaml) -}}{{- end -}}
 {{- if .keys }}{{- $_ := set $settings "keys" (dict "file" "/etc/flumen/keys/keys.toml") -}}{{- end -}}
 {{- if and .public .root.Values.internalTls.enabled }}{{- $_ := set $settings "listen" (dict "tls" (dict "certificate" "/etc/flumen/tls/tls.crt" "key" "/etc/flumen/tls/tls.key")) -}}{{- end -}}
+{{- if eq .name "alert-relay" }}{{- $_ := set $settings "senders" (dict "file" "/etc/flumen/config/senders.toml") }}{{- $_ := set $settings "outbox" (dict "path" "/var/lib/flumen/alert-relay.redb") }}{{- end -}}
 {{- if eq .name "query-api" }}{{- $_ := set $settings "feed" (dict "topic" .root.Values.kafka.topic) -}}{{- end -}}
 {{- if eq .name "writer" }}{{- $_ := set $settings.kafka "consumer" (dict "group" .root.Values.kafka.group) -}}{{- end -}}
 {{- toYaml (mergeOverwrite $settings (deepCopy .values.config)) -}}
@@ -249,6 +253,9 @@ spec:
         {{- include "common.containerSecurity" . | nindent 8 }}
       volumeMounts:
         {{- include "common.mounts" . | trim | nindent 8 }}
+        {{- if eq .name "alert-relay" }}
+        - {name: data, mountPath: /var/lib/flumen}
+        {{- end }}
   volumes:
     {{- include "common.volumes" . | trim | nindent 4 }}
 {{- end }}
