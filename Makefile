@@ -8,6 +8,7 @@ export CARGO_TERM_COLOR ?= auto
 
 ONCE ?=
 NEXTEST_PROFILE := $(if $(CI),ci,default)
+comma := ,
 say = @printf '\n\033[1m== %s\033[0m\n' "$(1)"
 
 .PHONY: help
@@ -47,6 +48,8 @@ test: ## Every test, on a real Kafka and a real PostgreSQL
 	@cargo nextest run --workspace --no-run
 	$(call say,tests on a real Kafka and PostgreSQL)
 	@target/debug/devstack run -- cargo nextest run --workspace --profile $(NEXTEST_PROFILE)
+	$(call say,the most telling faults under load$(comma) on 3 brokers (3 to 5 minutes))
+	@target/debug/flumen-faults --reduced
 	$(call say,the examples in the documentation)
 	@cargo test --workspace --doc --quiet
 	$(call say,the official CloudEvents SDKs against a running pipeline)
@@ -60,6 +63,46 @@ test-pg15: ## The tests that touch the database, on PostgreSQL 15
 	@scripts/setup test
 	@cargo build --workspace --bins $(BREAKABLE)
 	@target/debug/devstack run --postgres-version 15 -- cargo nextest run -p store -p writer -p query-api --profile $(NEXTEST_PROFILE)
+
+# ------------------------------------------------------------------ faults
+# ONLY="writer-zombie leader" for some faults, MINUTES for a campaign by chance until then, SEED to choose the moments and victims.
+.PHONY: faults faults-list soak
+SEED ?= 1
+MINUTES ?=
+faults: ## Break every part under load, on 3 brokers; nothing may be lost or doubled (ONLY=.., MINUTES=.., SEED=..; 20 minutes)
+	$(call say,setting up)
+	@scripts/setup test
+	@scripts/explorer
+	$(call say,building)
+	@cargo build --workspace --bins $(BREAKABLE)
+	$(call say,breaking things)
+	@target/debug/flumen-faults --seed $(SEED) $(addprefix --only ,$(ONLY)) $(addprefix --minutes ,$(MINUTES)) \
+		$(if $(ONLY)$(MINUTES),,--docs docs/reliability.md)
+
+faults-list: ## Say which faults there are
+	@scripts/setup test
+	@cargo run --quiet -p faults -- --list
+
+soak: ## Half of the capacity for MINUTES=60 with a random fault every 10 seconds; plots in docs/reliability
+	$(call say,setting up)
+	@scripts/setup build
+	@scripts/explorer
+	$(call say,building)
+	@cargo build --release -p faults -p ingest-api -p writer -p query-api --bins
+	$(call say,soaking for $(or $(MINUTES),60) minutes; leave the machine alone meanwhile)
+	@target/release/flumen-faults --seed $(SEED) --docs docs/reliability.md soak --minutes $(or $(MINUTES),60)
+
+# ------------------------------------------------------------------ fuzz
+# SECONDS for each target, two at a time; TARGETS="body record cursor filters copy" for some. bash counts in SECONDS itself, hence the other name inside.
+fuzz: FUZZ_SECONDS := $(or $(SECONDS),600)
+.PHONY: fuzz
+fuzz: ## Fuzz parsers, decoders and the COPY encoder with a nightly compiler (SECONDS=600, TARGETS="..")
+	$(call say,setting up)
+	@scripts/setup test
+	@scripts/explorer
+	@cargo build -p devstack
+	$(call say,fuzzing)
+	@$(if $(FLUMEN_TEST_POSTGRES),,target/debug/devstack run --) scripts/fuzz $(FUZZ_SECONDS) $(TARGETS)
 
 # ------------------------------------------------------------------ bench
 # QUICK=1 for under 4 minutes, ONLY="writer_copy page_filtered" for some groups, COMPARE=results.json to be told what got worse.

@@ -44,6 +44,25 @@ pub fn run(bytes: &[u8]) {
     world.compare(bytes);
 }
 
+/// Removes the database, for a test that ends. The fuzzer ends by being stopped, and the next one of its process id removes what it left.
+///
+/// # Panics
+/// Without a database.
+#[allow(dead_code, reason = "not used by the fuzzer")]
+pub fn clean_up() {
+    let world = WORLD.lock().expect("no finding");
+    let url = std::env::var("FLUMEN_TEST_POSTGRES").expect("it was set before");
+    let drop = format!("DROP DATABASE {} WITH (FORCE)", name());
+    world
+        .runtime
+        .block_on(async { connect(&url).await.batch_execute(&drop).await })
+        .expect("drop");
+}
+
+fn name() -> String {
+    format!("fuzz_{}", std::process::id())
+}
+
 /// Bytes sent as they are where text is expected: whether they are text is the server's to judge.
 #[derive(Debug)]
 struct Raw<'a>(Option<&'a [u8]>);
@@ -84,7 +103,7 @@ impl World {
             .expect("FLUMEN_TEST_POSTGRES is not set: `make fuzz` sets it");
         let (sink, sql) = runtime.block_on(async {
             let admin = connect(&url).await;
-            let name = format!("fuzz_{}", std::process::id());
+            let name = name();
             admin
                 .batch_execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
                 .await

@@ -83,7 +83,7 @@ fn fits(event: &Event<'_>) {
         (event.subject.as_ref(), 1024),
         (event.dataschema.as_ref(), 2048),
         (event.datacontenttype.as_ref(), 255),
-        (event.traceparent.as_ref(), 55),
+        (event.traceparent.as_ref(), 255),
     ];
     for (text, most) in texts {
         if let Some(text) = text {
