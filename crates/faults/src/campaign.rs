@@ -22,6 +22,9 @@ const RECOVERY_BUDGET: Duration = Duration::from_secs(90);
 const SETTLE: Duration = Duration::from_secs(1);
 /// For clients to have everything accepted, and for the writers to settle it.
 const DRAIN_BUDGET: Duration = Duration::from_secs(90);
+/// The documented bound of a writer with default settings: 2 x `batch.lanes` x `batch.bytes` + `kafka.consumer.prefetch_bytes` is
+/// 48 MiB, and 64 MiB for the process itself (docs/configuration.md).
+const WRITER_MEMORY_MIB: f64 = 112.0;
 
 /// Plays what the command line asks for. True when nothing was lost, doubled or late.
 pub(crate) async fn run(args: &Args) -> anyhow::Result<bool> {
@@ -138,6 +141,15 @@ async fn observe(fault: &Fault, scene: &mut Scene) -> Row {
         Err(error) => row.complain(format!("the comparison failed: {error:#}")),
     }
     reader_agrees(scene, &mut row).await;
+    for writer in &scene.writers {
+        row.writer_memory_mib = row.writer_memory_mib.max(writer.peak_memory_mib());
+    }
+    if row.writer_memory_mib > WRITER_MEMORY_MIB {
+        row.complain(format!(
+            "a writer took {:.0} MiB, {WRITER_MEMORY_MIB:.0} MiB are its bound",
+            row.writer_memory_mib
+        ));
+    }
     row.complaints.append(&mut scene.complaints);
     row.remarks.append(&mut scene.notes);
     row

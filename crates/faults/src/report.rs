@@ -57,6 +57,8 @@ pub(crate) struct Row {
     pub(crate) shed: u64,
     /// Requests without a usable answer.
     pub(crate) failed: u64,
+    /// The most memory that a writer had resident at any time since its start.
+    pub(crate) writer_memory_mib: f64,
     pub(crate) took: f64,
     pub(crate) good: bool,
     pub(crate) complaints: Vec<String>,
@@ -184,7 +186,7 @@ const TITLES: [&str; 11] = [
 /// Shows how a fault went.
 pub(crate) fn show(row: &Row) {
     say(format!(
-        "    {}: sent {}, accepted {}, in Kafka {}, stored {}, lost {}, doubled {}, dead-lettered {}; unavailable {:.1} s, ingest back after {:.1} s, writer after {:.1} s, nothing stored for {:.1} s; {} shed, {} failed; took {:.0} s",
+        "    {}: sent {}, accepted {}, in Kafka {}, stored {}, lost {}, doubled {}, dead-lettered {}; unavailable {:.1} s, ingest back after {:.1} s, writer after {:.1} s, nothing stored for {:.1} s; {} shed, {} failed; writer {:.0} MiB; took {:.0} s",
         if row.is_good() { "good" } else { "FAILED" },
         row.sent,
         row.accepted,
@@ -199,6 +201,7 @@ pub(crate) fn show(row: &Row) {
         row.stalled_for,
         row.shed,
         row.failed,
+        row.writer_memory_mib,
         row.took
     ));
     for complaint in &row.complaints {

@@ -53,6 +53,13 @@ impl Ledger {
         self.sent.extend(events.iter().map(Sent::key));
     }
 
+    pub(super) fn fail(&mut self, how: String) {
+        self.failed += 1;
+        if self.failures.len() < 5 {
+            self.failures.push(how);
+        }
+    }
+
     pub(super) fn remember_accepted(&mut self, event: &Sent, uid: Uid) {
         let uid = event.time.map(|_| uid);
         let before = self.accepted.insert(event.key(), uid);

@@ -63,9 +63,9 @@ pub(crate) enum Answer {
     /// Refused for now (503 or 429); to be sent again after so long.
     Later(Duration),
     /// No answer, or one that says nothing about when to come back.
-    Broken(String),
+    Broken,
     /// Refused for good.
-    Refused(String),
+    Refused,
 }
 
 /// Sends events and remembers.
@@ -166,6 +166,22 @@ impl Client {
         answer
     }
 
+    /// Sends events that are not all right, remembers nothing of them, and returns the status and the body.
+    pub(crate) async fn send_wrong(&self, events: &[Sent]) -> anyhow::Result<(u16, String)> {
+        let all: Vec<&str> = events.iter().map(|event| event.json.as_str()).collect();
+        let response = self
+            .http
+            .post(&self.url)
+            .header(AUTHORIZATION, format!("Bearer {}", self.token))
+            .header(CONTENT_TYPE, "application/cloudevents-batch+json")
+            .body(format!("[{}]", all.join(",")))
+            .send()
+            .await
+            .context("send")?;
+        let status = response.status().as_u16();
+        Ok((status, response.text().await.context("read the answer")?))
+    }
+
     async fn exchange(&self, url: &str, body: String, events: &[Sent]) -> Answer {
         let request = self
             .http
@@ -210,14 +226,13 @@ impl Client {
                 Answer::Later(after)
             }
             (500.., _) => {
-                ledger.failed += 1;
-                Answer::Broken(format!("status {status} without Retry-After"))
+                ledger.fail(format!("status {status} without Retry-After"));
+                Answer::Broken
             }
             _ => {
                 let text = String::from_utf8_lossy(&body[..body.len().min(300)]).into_owned();
-                let text = format!("status {status}: {text}");
-                ledger.refused.push(text.clone());
-                Answer::Refused(text)
+                ledger.refused.push(format!("status {status}: {text}"));
+                Answer::Refused
             }
         }
     }
@@ -229,12 +244,8 @@ impl Client {
             text = format!("{text}: {cause}");
             source = cause.source();
         }
-        let mut ledger = self.ledger();
-        ledger.failed += 1;
-        if ledger.failures.len() < 5 {
-            ledger.failures.push(text.clone());
-        }
-        Answer::Broken(text)
+        self.ledger().fail(text);
+        Answer::Broken
     }
 
     /// Sends events, again and again, until they are accepted (true), refused for good, or the scene ends.
@@ -246,9 +257,9 @@ impl Client {
             };
             let pause = match attempt {
                 Answer::Accepted => return true,
-                Answer::Refused(_) => return false,
+                Answer::Refused => return false,
                 Answer::Later(after) => after,
-                Answer::Broken(_) => AFTER_A_BREAK,
+                Answer::Broken => AFTER_A_BREAK,
             };
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}

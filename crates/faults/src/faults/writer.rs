@@ -99,10 +99,18 @@ pub(super) fn faults() -> Vec<Fault> {
         })
         .reduced()
         .soak(),
+        Fault::new(
+            "writer-behind",
+            "23",
+            "a backlog with events of up to 900 kB, stored through a slow connection: memory stays within its bound",
+            |scene| Box::pin(behind(scene)),
+        )
+        .without_load()
+        .reduced(),
     ]
 }
 
-/// Two writers share the load; the second dies at the named place, is started again as Kubernetes would, and dies again.
+/// The writer dies at the named place, is started again as Kubernetes would, and dies there again.
 async fn dies_at(scene: &mut Scene, place: &str) -> anyhow::Result<()> {
     scene.inject();
     for death in 0..DEATHS {
@@ -217,6 +225,33 @@ async fn restarted(scene: &mut Scene) -> anyhow::Result<()> {
     scene.inject();
     scene.writers[victim].stop().await?;
     scene.writers[victim].launch()?;
+    scene.heal();
+    Ok(())
+}
+
+/// Everything the writer may hold is full: what it has prefetched, what it fills, what it writes.
+async fn behind(scene: &mut Scene) -> anyhow::Result<()> {
+    scene.writers[0].stop().await?;
+    scene.inject();
+    for round in 0..40 {
+        let small = scene.client.events(1000);
+        let accepted = scene.client.deliver(&small).await;
+        let mut large = scene.client.event();
+        let filling = "x".repeat(if round % 4 == 0 { 900_000 } else { 200_000 });
+        large.json = large
+            .json
+            .replace("\"amount\"", &format!("\"filling\":\"{filling}\",\"amount\""));
+        let both = accepted && scene.client.deliver(&[large]).await;
+        scene.require(both, "the backlog is accepted");
+    }
+    scene
+        .stack
+        .links
+        .writer_postgres
+        .set(crate::proxy::Weather::Throttle(3_000_000));
+    scene.writers[0].start_again().await?;
+    scene.pass(5 * SECOND).await;
+    scene.stack.links.writer_postgres.clear();
     scene.heal();
     Ok(())
 }

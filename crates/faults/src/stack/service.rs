@@ -170,6 +170,17 @@ impl Service {
             .map(Process::pid)
     }
 
+    /// The most memory it had resident since its start, in MiB; 0 when it does not run.
+    pub(crate) fn peak_memory_mib(&self) -> f64 {
+        let status = self.pid().map(|pid| format!("/proc/{pid}/status"));
+        let status = status.and_then(|path| std::fs::read_to_string(path).ok());
+        let peak = status.iter().flat_map(|text| text.lines()).find_map(|line| {
+            let rest = line.strip_prefix("VmHWM:")?;
+            rest.split_whitespace().next()?.parse::<f64>().ok()
+        });
+        peak.unwrap_or_default() / 1024.0
+    }
+
     /// True while it runs.
     pub(crate) fn runs(&self) -> bool {
         self.pid().is_some()
