@@ -69,7 +69,8 @@ async fn case_03_a_body_over_the_limit_is_413_as_soon_as_that_is_known() {
     let started = Instant::now();
     let answer = exchange(&mut stream, head.as_bytes()).await;
     assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
-    assert!(started.elapsed().as_secs() < 5);
+    // Long before the timeout of a body that does not come.
+    assert!(started.elapsed().as_secs() < 8);
     // Not declared: refused when the limit is passed, though the body has no end.
     let chunks = futures_util::stream::repeat_with(|| Ok::<_, std::io::Error>(vec![b' '; 8 << 10]));
     let body = reqwest::Body::wrap_stream(chunks);

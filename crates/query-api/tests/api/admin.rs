@@ -88,7 +88,7 @@ async fn the_end_answers_those_who_wait_and_comes_within_its_budget() {
     let started = std::time::Instant::now();
     assert_eq!(app.stop().await, Exit::Clean);
     assert!(
-        started.elapsed() < std::time::Duration::from_secs(5),
+        started.elapsed() < std::time::Duration::from_secs(15),
         "{:?}",
         started.elapsed()
     );

@@ -132,7 +132,7 @@ async fn stops_within_its_budget_during_an_outage_and_loses_nothing() {
     let asked = std::time::Instant::now();
     assert_eq!(writer.stop().await.expect("no fault"), Exit::OverBudget);
     assert!(
-        asked.elapsed() < Duration::from_secs(15),
+        asked.elapsed() < Duration::from_secs(30),
         "took {:?}",
         asked.elapsed()
     );
