@@ -9,6 +9,7 @@ Examples:
   bench                                          every figure, under 20 minutes
   bench --quick                                  the same with fewer rounds, under 4 minutes
   bench --only writer_copy --only page_filtered  these groups alone
+  bench --only growth                            the large table, which takes half an hour of its own
   bench --quick --compare results.json           and say what got worse by more than the noise
 
 Exit status: 0 done; 1 something failed; 3 something got worse.";
@@ -41,7 +42,10 @@ pub(crate) struct Args {
     /// The page whose generated block is written anew; absent, none is.
     #[arg(long, value_name = "FILE")]
     pub(crate) docs: Option<PathBuf>,
-    /// How many rows the table of the figure `growth` gets (full runs only).
+    /// Also what a table of 50 million rows costs: half an hour and 40 GB more.
+    #[arg(long)]
+    pub(crate) growth: bool,
+    /// How many rows the table of the figure `growth` gets.
     #[arg(long, value_name = "ROWS", default_value_t = 50_000_000)]
     pub(crate) growth_rows: u64,
     /// How many rows the larger table of `page_filtered` gets (full runs only).
@@ -80,7 +84,8 @@ pub(crate) enum Group {
 impl Args {
     /// Whether a group is wanted.
     pub(crate) fn wants(&self, group: Group) -> bool {
-        self.only.is_empty() || self.only.contains(&group)
+        let by_default = group != Group::Growth || self.growth;
+        (self.only.is_empty() && by_default) || self.only.contains(&group)
     }
 
     /// How many rounds each figure gets.

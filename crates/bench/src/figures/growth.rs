@@ -1,10 +1,10 @@
 //! What a large table costs: the writer and the pages over 50 million rows, beside the same over one million.
 //!
-//! A table is filled step by step and measured on the way, so that both sizes see the same server in the same run.
+//! Both tables are filled first and are there together, and take turns: the same server, the same minutes.
 
-use super::Bench;
 use super::writer_copy::drain;
-use super::{page, writer_copy};
+use super::{Bench, page};
+use crate::fixture::Size;
 use crate::progress::{say, short};
 use crate::report::{Chart, Scale};
 use crate::results::Figure;
@@ -18,8 +18,12 @@ const ADDED: usize = 500_000;
 
 pub(super) async fn run(bench: &mut Bench) -> anyhow::Result<()> {
     let large = bench.stack.args.growth_rows;
-    let small = at_size(&bench.stack, SMALL, bench.rounds()).await?;
-    let grown = at_size(&bench.stack, large, bench.rounds()).await?;
+    let mut small = AtSize::fill(&bench.stack, SMALL).await?;
+    let mut grown = AtSize::fill(&bench.stack, large).await?;
+    for round in 1..=bench.rounds() {
+        small.measure(&bench.stack, round).await?;
+        grown.measure(&bench.stack, round).await?;
+    }
     let what = format!("the same over {} rows", short(SMALL as f64));
     for (name, over_small, over_large) in [
         ("growth_writer_copy", &small.rows, &grown.rows),
@@ -39,48 +43,73 @@ pub(super) async fn run(bench: &mut Bench) -> anyhow::Result<()> {
     };
     bench.charts.push(Chart {
         name: "writer-by-table-size",
+        of_growth: true,
         title: "Rows stored by the size of the table".to_owned(),
         x: "million rows".to_owned(),
         y: "rows/s".to_owned(),
         scale: Scale::LogX,
         series: vec![("writer".to_owned(), points(|at| &at.rows))],
     });
-    Ok(())
+    bench.charts.push(Chart {
+        name: "query-by-table-size",
+        of_growth: true,
+        title: "Pages of 100 by the size of the table".to_owned(),
+        x: "million rows".to_owned(),
+        y: "pages/s".to_owned(),
+        scale: Scale::LogX,
+        series: vec![("query-api".to_owned(), points(|at| &at.pages))],
+    });
+    let per_row = grown.database.event_bytes().await? / grown.database.events().await? as f64;
+    bench.results.push(Figure::new(
+        "growth_disk_per_event",
+        "B/event",
+        &[per_row].into_iter().collect(),
+    ));
+    small.database.drop().await?;
+    grown.database.drop().await
 }
 
+/// A table of a size, and what was measured over it.
 struct AtSize {
+    size: u64,
+    database: Database,
     rows: Rounds,
     pages: Rounds,
 }
 
-async fn at_size(stack: &Stack, size: u64, rounds: usize) -> anyhow::Result<AtSize> {
-    say(format!(
-        "growth: filling a table with {} rows",
-        short(size as f64)
-    ));
-    let database = Database::create(stack).await?;
-    page::fill(stack, &database, size).await?;
-    let mut at = AtSize {
-        rows: Rounds::default(),
-        pages: Rounds::default(),
-    };
-    for round in 1..=rounds {
+impl AtSize {
+    async fn fill(stack: &Stack, size: u64) -> anyhow::Result<Self> {
+        say(format!(
+            "growth: filling a table with {} rows",
+            short(size as f64)
+        ));
+        let database = Database::create(stack).await?;
+        page::fill(stack, &database, size).await?;
+        Ok(Self {
+            size,
+            database,
+            rows: Rounds::default(),
+            pages: Rounds::default(),
+        })
+    }
+
+    async fn measure(&mut self, stack: &Stack, round: usize) -> anyhow::Result<()> {
         let topic = Topic::create(stack).await?;
-        let (report, _) = page::read(stack, &topic, &database, 4.0).await?;
-        at.pages.push(report.request_rate());
+        let (report, _) = page::read(stack, &topic, &self.database, 4.0).await?;
         topic
-            .fill_from(stack, ADDED, (ADDED * round) as u64)
+            .fill_from(stack, ADDED, Size::Usual, (ADDED * round) as u64)
             .await?;
-        let drained: writer_copy::Drained = drain(stack, &topic, &database, ADDED as u64).await?;
-        at.rows.push(drained.rate);
+        self.database.settle().await?;
+        let drained = drain(stack, &topic, &self.database, ADDED as u64).await?;
         topic.drop(stack).await?;
         say(format!(
             "growth {round} at {} rows: {} rows/s, {} pages/s",
-            short(size as f64),
+            short(self.size as f64),
             short(drained.rate),
             short(report.request_rate())
         ));
+        self.pages.push(report.request_rate());
+        self.rows.push(drained.rate);
+        Ok(())
     }
-    database.drop().await?;
-    Ok(at)
 }

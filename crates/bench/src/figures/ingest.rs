@@ -19,7 +19,7 @@ pub(super) const BATCH_CONNECTIONS: usize = 64;
 /// its share of the bytes in flight and be refused, as it should.
 const IN_FLIGHT: usize = 12_800;
 /// Connections of the figures one by one.
-const SINGLE_CONNECTIONS: [usize; 2] = [64, 512];
+const SINGLE_CONNECTIONS: [usize; 3] = [64, 256, 512];
 
 pub(super) async fn batches(bench: &mut Bench) -> anyhow::Result<()> {
     let seconds = bench.pick(3.0, 6.0);
@@ -72,6 +72,7 @@ pub(super) async fn batches(bench: &mut Bench) -> anyhow::Result<()> {
     points.sort_by(|one, other| one.0.total_cmp(&other.0));
     bench.charts.push(Chart {
         name: "throughput-by-batch-size",
+        of_growth: false,
         title: "Accepted events by batch size, up to 64 connections".to_owned(),
         x: "events in a request".to_owned(),
         y: "events/s".to_owned(),
@@ -125,6 +126,7 @@ pub(super) async fn singles(bench: &mut Bench) -> anyhow::Result<()> {
     }
     bench.charts.push(Chart {
         name: "latency-percentiles",
+        of_growth: false,
         title: "Latency of one event a request, acknowledged".to_owned(),
         x: "percentile".to_owned(),
         y: "ms".to_owned(),

@@ -122,7 +122,7 @@ async fn measure(bench: &mut Bench) -> anyhow::Result<()> {
     if args.wants(Group::PageFiltered) {
         failures.note("page_filtered", page::run(bench).await);
     }
-    if args.wants(Group::Growth) && !args.quick {
+    if args.wants(Group::Growth) {
         failures.note("growth", growth::run(bench).await);
     }
     failures.into_result()

@@ -1,5 +1,7 @@
 //! Rows a second from a topic that was filled beforehand into `events`, all indexes and counts kept, exactly once.
 //!
+//! Twice: the benchmark's usual events into Flumen's own table, and narrow ones beside COPY into the narrow table that others are measured with.
+//!
 //! Each round has a database of its own, and reads the same topic. After each round, of the writer as of the limit, the number of rows
 //! and a checksum over all columns of all rows must be what they were the first time, and the writer's counts must add up to them.
 
@@ -8,7 +10,8 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 
 use super::Bench;
-use crate::limits::copy::Rows;
+use crate::fixture::Size;
+use crate::limits::copy::{EVENTS, NARROW, Rows, Target};
 use crate::progress::{say, short};
 use crate::results::Figure;
 use crate::rounds::Rounds;
@@ -16,69 +19,76 @@ use crate::stack::{Content, Cost, Database, Program, Service, Stack, Topic, conn
 
 /// The writer's `batch.lanes`.
 pub(super) const LANES: usize = 2;
-/// How often the checkpoints are looked at.
-const LOOK: Duration = Duration::from_millis(5);
+/// How often the checkpoints are looked at: seldom enough to cost nothing.
+const LOOK: Duration = Duration::from_millis(20);
 /// A round that takes longer has gone wrong.
 const BUDGET: Duration = Duration::from_secs(300);
 
+/// What is different about a figure.
+struct Variant {
+    name: &'static str,
+    /// Done to `events` before the writer starts.
+    ours: &'static str,
+    /// Done to the limit's table.
+    limit: &'static str,
+    /// Whether a quick run has time for it.
+    is_quick: bool,
+}
+
+const WITHOUT_SOURCE: &str = "DROP INDEX events_source_time";
+const PRIMARY_KEY_ONLY: &str = "DROP INDEX events_source_time, events_position";
+
+const USUAL: [Variant; 3] = [
+    Variant {
+        name: "writer_copy",
+        ours: "",
+        limit: "",
+        is_quick: true,
+    },
+    Variant {
+        name: "writer_copy_without_source_index",
+        ours: WITHOUT_SOURCE,
+        limit: WITHOUT_SOURCE,
+        is_quick: false,
+    },
+    Variant {
+        name: "writer_copy_primary_key_only",
+        ours: PRIMARY_KEY_ONLY,
+        limit: PRIMARY_KEY_ONLY,
+        is_quick: false,
+    },
+];
+
+const OF_OTHERS: [Variant; 2] = [
+    Variant {
+        name: "writer_copy_narrow",
+        ours: PRIMARY_KEY_ONLY,
+        limit: "",
+        is_quick: true,
+    },
+    Variant {
+        name: "writer_copy_narrow_source_index",
+        ours: "DROP INDEX events_position",
+        limit: "CREATE INDEX ON narrow_events (source, time, uid)",
+        is_quick: false,
+    },
+];
+
 pub(super) async fn run(bench: &mut Bench) -> anyhow::Result<()> {
-    let records = bench.pick(400_000, 1_500_000);
-    let stack = &bench.stack;
-    say(format!(
-        "writer_copy: filling a topic with {} records",
-        short(records as f64)
-    ));
-    let topic = Topic::create(stack).await?;
-    topic.fill(stack, records).await?;
-
-    // Not counted: it warms the caches, and its rows are what the limit copies.
-    let database = Database::create(stack).await?;
-    drain(stack, &topic, &database, records as u64).await?;
-    let expected = database.content().await?;
-    anyhow::ensure!(
-        expected.rows == i64::try_from(records)?,
-        "{} rows of {records} records",
-        expected.rows
-    );
-    let rows = Rows::read(&database, LANES).await?;
-    let table = database.event_bytes().await? / records as f64;
-    let log = topic.bytes(stack) / records as f64;
-    database.drop().await?;
-    say(format!(
-        "writer_copy: rows of {} bytes as COPY BINARY, {} in a transaction, {LANES} connections",
-        rows.bytes / rows.count,
-        rows.per_transaction
-    ));
-
-    for (name, bytes) in [
-        ("disk_per_event_postgresql", table),
-        ("disk_per_event_kafka", log),
-    ] {
-        let rounds = [bytes].into_iter().collect();
-        bench.results.push(Figure::new(name, "B/event", &rounds));
-    }
-    let source = Source {
-        topic,
-        rows,
-        expected,
-    };
-    let measured = alternate(bench, &source, "writer_copy", "").await?;
-    let figure = Figure::new("cpu_per_event_writer", "s/million", &measured);
-    bench.results.push(figure);
-    // Takes as long again; a quick run has no time for it unless it is asked for.
-    if !bench.stack.args.quick || !bench.stack.args.only.is_empty() {
-        for (name, without) in [
-            (
-                "writer_copy_without_source_index",
-                "DROP INDEX events_source_time",
-            ),
-            (
-                "writer_copy_primary_key_only",
-                "DROP INDEX events_source_time, events_position",
-            ),
-        ] {
-            alternate(bench, &source, name, without).await?;
+    let records = bench.pick(300_000, 1_500_000);
+    let source = Source::make(bench, records, Size::Usual, &EVENTS).await?;
+    for variant in &USUAL {
+        let cpu = source.alternate(bench, variant).await?;
+        if let (Some(cpu), "writer_copy") = (cpu, variant.name) {
+            let figure = Figure::new("cpu_per_event_writer", "s/million", &cpu);
+            bench.results.push(figure);
         }
+    }
+    source.topic.drop(&bench.stack).await?;
+
+    let source = Source::make(bench, records, Size::Narrow, &NARROW).await?;
+    for variant in &OF_OTHERS {
+        source.alternate(bench, variant).await?;
     }
     source.topic.drop(&bench.stack).await
 }
@@ -90,52 +100,107 @@ struct Source {
     expected: Content,
 }
 
-/// Measures the writer and COPY in turn, on tables that `change` was done to; returns the writer's processor seconds for a million rows.
-async fn alternate(
-    bench: &mut Bench,
-    source: &Source,
-    name: &str,
-    change: &str,
-) -> anyhow::Result<Rounds> {
-    let stack = &bench.stack;
-    let records = source.rows.count;
-    let (mut ours, mut limit, mut cpu) = (Rounds::default(), Rounds::default(), Rounds::default());
-    for round in 1..=stack.args.rounds() {
-        let database = Database::create(stack).await?;
-        database.change(change).await?;
-        let drained = drain(stack, &source.topic, &database, records).await?;
-        let content = database.content().await?;
-        anyhow::ensure!(content == source.expected, "the writer stored other rows");
-        let counted = database.counted().await?;
-        anyhow::ensure!(counted == content.rows, "the counts add up to {counted}");
-        database.drop().await?;
-
-        let database = Database::create(stack).await?;
-        database.change(change).await?;
-        source.rows.prepare(&database).await?;
-        let seconds = source.rows.copy_into(&database).await?;
-        let content = database.content().await?;
-        anyhow::ensure!(content == source.expected, "COPY stored other rows");
-        database.drop().await?;
-        let copied = records as f64 / seconds;
+impl Source {
+    /// Fills a topic, and stores it once to know what every round must come to.
+    async fn make(
+        bench: &mut Bench,
+        records: usize,
+        size: Size,
+        target: &'static Target,
+    ) -> anyhow::Result<Self> {
+        let stack = &bench.stack;
         say(format!(
-            "{name} {round}: {} rows/s, COPY {}",
-            short(drained.rate),
-            short(copied)
+            "writer_copy: filling a topic with {} records",
+            short(records as f64)
         ));
-        ours.push(drained.rate);
-        limit.push(copied);
-        cpu.push(drained.cost.cpu_seconds / records as f64 * 1e6);
-        bench
-            .usage
-            .note(Program::Writer, "writer_copy", drained.cost);
+        let topic = Topic::create(stack).await?;
+        topic.fill(stack, records, size).await?;
+        // Not counted: it warms the caches, and its rows are what the limit copies.
+        let database = Database::create(stack).await?;
+        drain(stack, &topic, &database, records as u64).await?;
+        let expected = database.content(EVENTS.table, target.columns).await?;
+        anyhow::ensure!(
+            expected.rows == i64::try_from(records)?,
+            "{} rows of {records} records",
+            expected.rows
+        );
+        let rows = Rows::read(&database, LANES, target).await?;
+        let table = database.event_bytes().await? / records as f64;
+        let log = topic.bytes(stack) / records as f64;
+        database.drop().await?;
+        say(format!(
+            "writer_copy: rows of {} bytes as COPY BINARY, {} in a transaction, {LANES} connections",
+            rows.bytes / rows.count,
+            rows.per_transaction
+        ));
+        if size == Size::Usual {
+            for (name, bytes) in [
+                ("disk_per_event_postgresql", table),
+                ("disk_per_event_kafka", log),
+            ] {
+                let rounds = [bytes].into_iter().collect();
+                bench.results.push(Figure::new(name, "B/event", &rounds));
+            }
+        }
+        Ok(Self {
+            topic,
+            rows,
+            expected,
+        })
     }
-    let figure = Figure::new(name, "rows/s", &ours);
-    bench.results.push(figure.beside(
-        "COPY BINARY of the same rows from memory, same connections and transactions",
-        &limit,
-    ));
-    Ok(cpu)
+
+    /// Measures the writer and COPY in turn; returns the writer's processor seconds for a million rows, unless there is no time for it.
+    async fn alternate(
+        &self,
+        bench: &mut Bench,
+        variant: &Variant,
+    ) -> anyhow::Result<Option<Rounds>> {
+        let stack = &bench.stack;
+        if stack.args.quick && stack.args.only.is_empty() && !variant.is_quick {
+            return Ok(None);
+        }
+        let (name, columns) = (variant.name, self.rows.target.columns);
+        let records = self.rows.count;
+        let (mut ours, mut limit) = (Rounds::default(), Rounds::default());
+        let mut cpu = Rounds::default();
+        for round in 1..=stack.args.rounds() {
+            let database = Database::create(stack).await?;
+            database.change(variant.ours).await?;
+            let drained = drain(stack, &self.topic, &database, records).await?;
+            let content = database.content(EVENTS.table, columns).await?;
+            anyhow::ensure!(content == self.expected, "the writer stored other rows");
+            let counted = database.counted().await?;
+            anyhow::ensure!(counted == content.rows, "the counts add up to {counted}");
+            database.drop().await?;
+
+            let database = Database::create(stack).await?;
+            self.rows.prepare(&database, variant.limit).await?;
+            let seconds = self.rows.copy_into(&database).await?;
+            let content = database.content(self.rows.target.table, columns).await?;
+            anyhow::ensure!(content == self.expected, "COPY stored other rows");
+            database.drop().await?;
+            let copied = records as f64 / seconds;
+            say(format!(
+                "{name} {round}: {} rows/s ({:.2} s of processor a million, {:.0} MiB), COPY {}",
+                short(drained.rate),
+                drained.cost.cpu_seconds / records as f64 * 1e6,
+                drained.cost.peak_mib,
+                short(copied)
+            ));
+            ours.push(drained.rate);
+            limit.push(copied);
+            cpu.push(drained.cost.cpu_seconds / records as f64 * 1e6);
+            bench
+                .usage
+                .note(Program::Writer, "writer_copy", drained.cost);
+        }
+        let figure = Figure::new(name, "rows/s", &ours);
+        bench.results.push(figure.beside(
+            "COPY BINARY of the same rows from memory, same connections and transactions",
+            &limit,
+        ));
+        Ok(Some(cpu))
+    }
 }
 
 /// What came of draining a topic.

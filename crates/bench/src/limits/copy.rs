@@ -1,4 +1,4 @@
-//! The limit of storing events: COPY BINARY of the very same rows, from memory, into the same table.
+//! The limit of storing events: COPY BINARY of the very same rows, from memory, into the same table, or into the narrow one of others.
 //!
 //! The rows are read back from a table that the writer filled, in the order in which they lie there, one set for each of the writer's
 //! connections, cut into transactions of the size the writer's had. What is left out is everything that is not COPY: Kafka, decoding,
@@ -13,8 +13,31 @@ use tokio_postgres::Client;
 
 use crate::stack::{Database, connect};
 
-const COLUMNS: &str = "time, uid, received_at, kafka_offset, kafka_partition, source, type, id, subject, \
-     datacontenttype, dataschema, traceparent, extensions, data, data_bytes";
+/// The table that rows are copied into, and their columns.
+#[derive(Debug)]
+pub(crate) struct Target {
+    pub(crate) table: &'static str,
+    pub(crate) columns: &'static str,
+    /// Makes the table, where it is not one of Flumen's.
+    make: &'static str,
+}
+
+/// Flumen's own.
+pub(crate) const EVENTS: Target = Target {
+    table: "events",
+    columns: "time, uid, received_at, kafka_offset, kafka_partition, source, type, id, subject, \
+     datacontenttype, dataschema, traceparent, extensions, data, data_bytes",
+    make: "",
+};
+
+/// The one that others are measured with: no partitions, seven columns, the primary key.
+pub(crate) const NARROW: Target = Target {
+    table: "narrow_events",
+    columns: "time, uid, source, type, subject, id, data",
+    make: "CREATE TABLE narrow_events (time timestamptz NOT NULL, uid uuid NOT NULL, source text NOT NULL, type text NOT NULL, \
+     subject text, id text NOT NULL, data jsonb, PRIMARY KEY (time, uid))",
+};
+
 /// Signature, flags and length of the extension.
 const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 const TRAILER: &[u8] = b"\xff\xff";
@@ -33,11 +56,16 @@ pub(crate) struct Rows {
     pub(crate) per_transaction: usize,
     first: String,
     last: String,
+    pub(crate) target: &'static Target,
 }
 
 impl Rows {
-    /// Reads all rows of a database that the writer filled over `lanes` connections.
-    pub(crate) async fn read(database: &Database, lanes: usize) -> anyhow::Result<Self> {
+    /// Reads all rows of a database that the writer filled over `lanes` connections, as far as the target has columns for them.
+    pub(crate) async fn read(
+        database: &Database,
+        lanes: usize,
+        target: &'static Target,
+    ) -> anyhow::Result<Self> {
         let sql = connect(&database.url).await?;
         let row = sql
             .query_one(
@@ -56,18 +84,24 @@ impl Rows {
             per_transaction,
             first: row.get(2),
             last: row.get(3),
+            target,
         };
         for lane in 0..lanes {
-            let bytes = read_lane(&sql, lane, lanes).await?;
+            let bytes = read_lane(&sql, lane, lanes, target.columns).await?;
             rows.bytes += bytes.len() as u64;
             rows.lanes.push(cut(&Bytes::from(bytes), per_transaction)?);
         }
         Ok(rows)
     }
 
-    /// Makes the partitions that the rows belong to.
-    pub(crate) async fn prepare(&self, database: &Database) -> anyhow::Result<()> {
+    /// Makes the table, or the partitions that the rows belong to, and does `change` to it.
+    pub(crate) async fn prepare(&self, database: &Database, change: &str) -> anyhow::Result<()> {
         let sql = connect(&database.url).await?;
+        for statement in [self.target.make, change] {
+            sql.batch_execute(statement)
+                .await
+                .context("make the table")?;
+        }
         sql.batch_execute(&format!(
             "SELECT flumen_ensure_partition(m, m, m + interval '1 month') FROM generate_series(\
              date_trunc('month', timestamptz '{}'), timestamptz '{}', interval '1 month') AS m",
@@ -86,17 +120,22 @@ impl Rows {
         let started = Instant::now();
         let lanes = clients.iter().zip(&self.lanes);
         futures_util::future::try_join_all(
-            lanes.map(|(client, transactions)| copy_lane(client, transactions)),
+            lanes.map(|(client, transactions)| copy_lane(client, transactions, self.target)),
         )
         .await?;
         Ok(started.elapsed().as_secs_f64())
     }
 }
 
-async fn copy_lane(client: &Client, transactions: &[Vec<Bytes>]) -> anyhow::Result<()> {
+async fn copy_lane(
+    client: &Client,
+    transactions: &[Vec<Bytes>],
+    target: &Target,
+) -> anyhow::Result<()> {
+    let Target { table, columns, .. } = target;
     let statement = client
         .prepare(&format!(
-            "COPY events ({COLUMNS}) FROM STDIN (FORMAT binary)"
+            "COPY {table} ({columns}) FROM STDIN (FORMAT binary)"
         ))
         .await?;
     for chunks in transactions {
@@ -113,10 +152,15 @@ async fn copy_lane(client: &Client, transactions: &[Vec<Bytes>]) -> anyhow::Resu
 }
 
 /// The bytes of one lane's rows, without header and trailer.
-async fn read_lane(sql: &Client, lane: usize, lanes: usize) -> anyhow::Result<Vec<u8>> {
+async fn read_lane(
+    sql: &Client,
+    lane: usize,
+    lanes: usize,
+    columns: &str,
+) -> anyhow::Result<Vec<u8>> {
     let stream = sql
         .copy_out(&format!(
-            "COPY (SELECT {COLUMNS} FROM events WHERE kafka_partition % {lanes} = {lane}) TO STDOUT (FORMAT binary)"
+            "COPY (SELECT {columns} FROM events WHERE kafka_partition % {lanes} = {lane}) TO STDOUT (FORMAT binary)"
         ))
         .await
         .context("read the rows")?;

@@ -90,7 +90,8 @@ pub(crate) fn main(spec: &str) -> anyhow::Result<()> {
     let spec: Spec = serde_json::from_str(spec).context("understand the specification")?;
     let counts = Arc::new(Counts::default());
     let producer = producer(&spec, &counts)?;
-    let shapes = fixture::shapes();
+    let mut shapes = fixture::shapes(fixture::Size::Usual);
+    let places = shapes.len();
     let started = Instant::now();
     let counts_from = started + Duration::from_secs_f64(spec.warm_up_seconds);
     let ends = counts_from + Duration::from_secs_f64(spec.seconds);
@@ -113,7 +114,7 @@ pub(crate) fn main(spec: &str) -> anyhow::Result<()> {
         send(
             &producer,
             &spec.topic,
-            &shapes[number as usize % shapes.len()],
+            &mut shapes[number as usize % places],
             number,
             now,
         )?;
@@ -157,7 +158,7 @@ fn producer(spec: &Spec, counts: &Arc<Counts>) -> anyhow::Result<ThreadedProduce
 fn send(
     producer: &ThreadedProducer<Context>,
     topic: &str,
-    shape: &fixture::Shape,
+    shape: &mut fixture::Shape,
     number: u64,
     now: Timestamp,
 ) -> anyhow::Result<()> {

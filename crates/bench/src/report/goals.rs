@@ -14,10 +14,12 @@ enum Goal {
 
 const GOALS: &[(&str, Goal)] = &[
     ("writer_copy", Goal::Ratio(0.85)),
+    ("writer_copy_narrow", Goal::AtLeast(200_000.0)),
     ("writer_encode", Goal::AtMost(400.0)),
     ("ingest_batch_100", Goal::Ratio(0.7)),
     ("ingest_single_64", Goal::AtLeast(30_000.0)),
     ("ingest_single_64_p99", Goal::AtMost(10.0)),
+    ("ingest_single_256", Goal::AtLeast(50_000.0)),
     ("ingest_single_512", Goal::Ratio(0.5)),
     ("end_to_end", Goal::Ratio(0.6)),
     ("freshness_p99", Goal::AtMost(300.0)),

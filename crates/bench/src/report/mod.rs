@@ -15,7 +15,8 @@ use std::path::Path;
 use anyhow::Context as _;
 
 use crate::args::Args;
-use crate::results::Results;
+use crate::results::{Figure, Results};
+use docs::Block;
 
 /// Writes everything; the page in `docs` only when it is given.
 pub(crate) fn write(
@@ -26,7 +27,7 @@ pub(crate) fn write(
     docs: Option<&Path>,
 ) -> anyhow::Result<()> {
     results.write(&args.out.join("results.json"))?;
-    let table = table::markdown(results, machine, args);
+    let table = table::markdown(results.figures(), machine, args);
     let path = args.out.join("results.md");
     std::fs::write(&path, &table).with_context(|| format!("write {}", path.display()))?;
     for chart in charts {
@@ -41,9 +42,28 @@ pub(crate) fn write(
     let Some(page) = docs else {
         return Ok(());
     };
-    docs::renew(page, &table, charts)?;
-    match scaling {
-        Some(scaling) => docs::renew(&page.with_file_name("scaling.md"), &scaling, &[]),
-        None => Ok(()),
+    // The large table takes a run of its own, and has a block of its own that another run leaves alone.
+    let is_growth = |figure: &&Figure| figure.name.starts_with("growth_");
+    let (grown, rest): (Vec<_>, Vec<_>) = results.figures().iter().partition(is_growth);
+    let (grown_charts, rest_charts): (Vec<_>, Vec<_>) =
+        charts.iter().partition(|chart| chart.of_growth);
+    for (block, figures, charts) in [
+        (Block::Run, rest, rest_charts),
+        (Block::Growth, grown, grown_charts),
+    ] {
+        if !figures.is_empty() {
+            let table = table::markdown(figures, machine, args);
+            docs::renew(page, block, &table, &charts)?;
+        }
     }
+    let page = page.with_file_name("scaling.md");
+    for (block, text) in [
+        (Block::Run, scaling),
+        (Block::Growth, scaling::growth(results, args.growth_rows)),
+    ] {
+        if let Some(text) = text {
+            docs::renew(&page, block, &text, &[])?;
+        }
+    }
+    Ok(())
 }

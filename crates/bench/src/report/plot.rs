@@ -30,6 +30,8 @@ pub(crate) enum Scale {
 pub(crate) struct Chart {
     /// The name of its file.
     pub(crate) name: &'static str,
+    /// Whether it is about the large table, which is measured in a run of its own.
+    pub(crate) of_growth: bool,
     pub(crate) title: String,
     pub(crate) x: String,
     pub(crate) y: String,
@@ -170,6 +172,7 @@ mod tests {
     fn every_point_is_drawn_within_the_frame() {
         let chart = Chart {
             name: "a",
+            of_growth: false,
             title: "A < B".to_owned(),
             x: "x".to_owned(),
             y: "y".to_owned(),

@@ -1,7 +1,5 @@
 //! The generated block of `docs/scaling.md`: what one of each part takes, and sizes worked out from it.
 
-use std::fmt::Write as _;
-
 use crate::progress::short;
 use crate::results::Results;
 
@@ -16,6 +14,8 @@ const EXAMPLES: [(f64, f64); 4] = [
 const PLANNED: f64 = 0.5;
 /// Hours that Kafka keeps, to outlast an outage of the database.
 const KAFKA_HOURS: f64 = 72.0;
+/// Connections, and so processors, that the figure of COPY was measured with.
+const CONNECTIONS: f64 = 2.0;
 /// Copies of each record in Kafka, and of each row with a standby.
 const KAFKA_COPIES: f64 = 3.0;
 
@@ -102,28 +102,68 @@ pub(super) fn markdown(results: &Results, machine: &str) -> Option<String> {
     line(format!(
         "Worked out from these with half of what a part takes, {KAFKA_HOURS:.0} h and {KAFKA_COPIES:.0} copies in Kafka:\n"
     ));
-    line("| events/s | kept for | ingest-api | writers | partitions, at least | Kafka disk, all brokers | PostgreSQL disk, each copy |".into());
-    line("|---:|---:|---:|---:|---:|---:|---:|".into());
+    line("| events/s | kept for | ingest-api | writers | partitions, at least | into Kafka, each copy | Kafka disk, all brokers | PostgreSQL | its disk, each copy |".into());
+    line("|---:|---:|---:|---:|---:|---:|---:|---|---:|".into());
     for (rate, days) in EXAMPLES {
         let parts = |takes: f64| (rate / (takes * PLANNED)).ceil().max(1.0);
         let writers = parts(measured.writer);
         line(format!(
-            "| {} | {days:.0} d | {} (at least 2 to survive one) | {writers} | {} | {} | {} |",
+            "| {} | {days:.0} d | {} (at least 2 to survive one) | {writers} | {} | {} MB/s | {} | {} | {} |",
             short(rate),
             parts(measured.ingest),
             partitions(writers),
+            short(rate * measured.log_bytes / 1e6),
             bytes(rate * KAFKA_HOURS * 3_600.0 * measured.log_bytes * KAFKA_COPIES),
+            database_class(rate / (measured.copy / CONNECTIONS * PLANNED)),
             bytes(rate * days * 86_400.0 * measured.table_bytes),
         ));
     }
-    let billion = 1e9;
-    let _ = writeln!(
-        out,
-        "\nA thousand million rows, by arithmetic and not by a run: {} on disk, {} h to load at the rate of `writer_copy`.",
-        bytes(billion * measured.table_bytes),
-        short(billion / measured.writer / 3_600.0)
-    );
     Some(out)
+}
+
+/// What a thousand million rows come to, carried on from what was measured up to `rows`; none when it was not.
+pub(super) fn growth(results: &Results, rows: u64) -> Option<String> {
+    let find = |name: &str| {
+        let mut figures = results.figures().iter();
+        figures.find(|figure| figure.name == name)
+    };
+    let table_bytes = find("growth_disk_per_event")?.value;
+    let (small, rows, billion) = (1e6_f64, rows as f64, 1e9_f64);
+    // What each factor in size cost, it costs for the factors that follow.
+    let factors = (billion / small).ln() / (rows / small).ln();
+    let mut out = format!(
+        "By arithmetic and not by a run: a thousand million rows take {} on disk, as {} rows did in proportion. If every step in size goes on \
+         to cost what it did from one million to {} million rows:\n\n| over a thousand million rows | of the rate over one million |\n|---|---:|\n",
+        bytes(billion * table_bytes),
+        short(rows),
+        short(rows / 1e6)
+    );
+    for (what, name) in [
+        ("rows stored a second", "growth_writer_copy"),
+        ("pages of 100 a second", "growth_page_filtered"),
+    ] {
+        let kept = find(name)?.value.powf(factors);
+        out.push_str(&format!("| {what} | {} |\n", short(kept)));
+    }
+    Some(out)
+}
+
+/// The smallest instance whose processors store the rows and leave as many for reading; `busy` is how many the rows take.
+fn database_class(busy: f64) -> String {
+    let wanted = (2.0 * busy).ceil();
+    let class = [
+        (2.0, "large"),
+        (4.0, "xlarge"),
+        (8.0, "2xlarge"),
+        (16.0, "4xlarge"),
+        (32.0, "8xlarge"),
+    ]
+    .into_iter()
+    .find(|(processors, _)| *processors >= wanted);
+    match class {
+        Some((processors, size)) => format!("{processors} vCPU (r7g.{size})"),
+        None => "more than one".to_owned(),
+    }
 }
 
 /// Two a lane of each writer, so that lanes stay even, and never fewer than six.
@@ -162,9 +202,28 @@ mod tests {
         results.push(writer.beside("COPY", &rounds(120_000.0)));
         let text = markdown(&results, "m").expect("all is there");
         assert!(
-            text.contains("| 50 000 | 30 d | 1 (at least 2 to survive one) | 1 | 6 |"),
+            text.contains("| 50 000 | 30 d | 1 (at least 2 to survive one) | 1 | 6 | 10.0 MB/s |"),
             "{text}"
         );
+        assert!(text.contains("| 4 vCPU (r7g.xlarge) |"), "{text}");
+    }
+
+    #[test]
+    fn what_a_factor_cost_it_goes_on_to_cost() {
+        let mut results = Results::default();
+        let rounds = |value: f64| [value].into_iter().collect();
+        results.push(Figure::new(
+            "growth_disk_per_event",
+            "B/event",
+            &rounds(500.0),
+        ));
+        assert!(growth(&results, 31_622_777).is_none());
+        for (name, value) in [("growth_writer_copy", 0.81), ("growth_page_filtered", 1.0)] {
+            results.push(Figure::new(name, "ratio", &rounds(value)));
+        }
+        // From a million it is twice as far to a thousand million as to 31.6 million.
+        let text = growth(&results, 31_622_777).expect("all is there");
         assert!(text.contains("500 GB on disk"), "{text}");
+        assert!(text.contains("| rows stored a second | 0.66 |"), "{text}");
     }
 }

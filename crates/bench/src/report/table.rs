@@ -5,10 +5,14 @@ use std::fmt::Write as _;
 use super::{Machine, goals};
 use crate::args::Args;
 use crate::progress::short;
-use crate::results::Results;
+use crate::results::Figure;
 
 /// The machine, then a line for each figure.
-pub(super) fn markdown(results: &Results, machine: &Machine, args: &Args) -> String {
+pub(super) fn markdown<'f>(
+    figures: impl IntoIterator<Item = &'f Figure>,
+    machine: &Machine,
+    args: &Args,
+) -> String {
     let mut out = String::new();
     let kind = if args.quick {
         "A quick run"
@@ -31,7 +35,7 @@ pub(super) fn markdown(results: &Results, machine: &Machine, args: &Args) -> Str
     let _ = writeln!(out, "{}", machine.markdown());
     out.push_str("| figure | value | | limit, measured beside it | | ratio | goal | |\n");
     out.push_str("|---|---:|---:|---|---:|---:|---|---|\n");
-    for figure in results.figures() {
+    for figure in figures {
         let noise = |spread: f64| format!("±{:.0} %", 50.0 * spread);
         let (limit, limit_noise) = match (figure.limit, &figure.limit_name) {
             (Some(limit), Some(name)) => (

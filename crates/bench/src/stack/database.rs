@@ -1,6 +1,7 @@
 //! A database for each round, all alike.
 
 use anyhow::Context as _;
+use tokio_postgres::types::Type;
 use tokio_postgres::{Client, NoTls};
 
 use super::Stack;
@@ -40,7 +41,7 @@ pub(crate) struct Database {
     admin_url: String,
 }
 
-/// What is in `events`, for comparing: how many rows, and a sum over all columns of all of them.
+/// What is in a table, for comparing: how many rows, and a sum over all columns of all of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Content {
     pub(crate) rows: i64,
@@ -62,6 +63,12 @@ impl Database {
             name,
             admin_url,
         })
+    }
+
+    /// Settles what the server still has to write.
+    pub(crate) async fn settle(&self) -> anyhow::Result<()> {
+        let sql = connect(&self.url).await?;
+        sql.batch_execute("CHECKPOINT").await.context("settle")
     }
 
     /// Bytes of `events` on disk, with its indexes.
@@ -94,22 +101,26 @@ impl Database {
 
     /// The sum of a topic's checkpoints: how many of its records are stored.
     pub(crate) async fn stored(sql: &Client, topic: &str) -> anyhow::Result<u64> {
+        // One round trip, as what is measured shares the processors.
         let row = sql
-            .query_one(
+            .query_typed_one(
                 "SELECT coalesce(sum(next_offset), 0)::bigint FROM checkpoints WHERE topic = $1",
-                &[&topic],
+                &[(&topic, Type::TEXT)],
             )
             .await
             .context("read the checkpoints")?;
         u64::try_from(row.get::<_, i64>(0)).context("understand the checkpoints")
     }
 
-    /// What is in the table. Reads all of it.
-    pub(crate) async fn content(&self) -> anyhow::Result<Content> {
+    /// What is in these columns of a table. Reads all of it.
+    pub(crate) async fn content(&self, table: &str, columns: &str) -> anyhow::Result<Content> {
         let sql = connect(&self.url).await?;
         let row = sql
             .query_one(
-                "SELECT count(*), coalesce(sum(hashtextextended(e::text, 0)::numeric), 0)::text FROM events e",
+                &format!(
+                    "SELECT count(*), coalesce(sum(hashtextextended(e::text, 0)::numeric), 0)::text \
+                     FROM (SELECT {columns} FROM {table}) e"
+                ),
                 &[],
             )
             .await
@@ -118,6 +129,13 @@ impl Database {
             rows: row.get(0),
             checksum: row.get(1),
         })
+    }
+
+    /// How many events are in the table.
+    pub(crate) async fn events(&self) -> anyhow::Result<u64> {
+        let sql = connect(&self.url).await?;
+        let row = sql.query_one("SELECT count(*) FROM events", &[]).await;
+        u64::try_from(row.context("count the rows")?.get::<_, i64>(0)).context("count the rows")
     }
 
     /// The sum of `event_counts`, which must be the number of rows.

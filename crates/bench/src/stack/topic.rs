@@ -9,7 +9,7 @@ use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 
 use super::{PARTITIONS, Stack};
-use crate::fixture;
+use crate::fixture::{Size, shapes};
 
 /// Records in one countdown.
 const CHUNK: usize = 10_000;
@@ -44,8 +44,13 @@ impl Topic {
 
     /// Fills it with so many events, in the order of their times, the last one a moment old. Partitions take turns by
     /// ten records, as they do when requests fill them.
-    pub(crate) async fn fill(&self, stack: &Stack, records: usize) -> anyhow::Result<()> {
-        self.fill_from(stack, records, 0).await
+    pub(crate) async fn fill(
+        &self,
+        stack: &Stack,
+        records: usize,
+        size: Size,
+    ) -> anyhow::Result<()> {
+        self.fill_from(stack, records, size, 0).await
     }
 
     /// The same with event numbers from `first_number` on.
@@ -53,6 +58,7 @@ impl Topic {
         &self,
         stack: &Stack,
         records: usize,
+        size: Size,
         first_number: u64,
     ) -> anyhow::Result<()> {
         let mut config = kafka::Config {
@@ -65,7 +71,8 @@ impl Topic {
         while !producer.is_available() {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        let shapes = fixture::shapes();
+        let mut shapes = shapes(size);
+        let places = shapes.len();
         let now = Timestamp::now();
         let first = now.as_micros() - STEP_MICROS * i64::try_from(records)?;
         let mut number = 0;
@@ -74,8 +81,8 @@ impl Topic {
             let countdown = Countdown::new(size);
             for index in 0..size {
                 let time = Timestamp::from_micros(first + STEP_MICROS * i64::try_from(number)?);
-                let event =
-                    shapes[number % shapes.len()].event(first_number + number as u64, time, now);
+                let shape = &mut shapes[number % places];
+                let event = shape.event(first_number + number as u64, time, now);
                 let mut headers = Headers::with_capacity(8);
                 event.encode_headers(|name, value| headers.push(name, value));
                 let record = Record {
