@@ -4,10 +4,11 @@
 //! reference count: a request that gives up (its client went away, its deadline passed) just drops its handle, and the acknowledgements
 //! that still come settle slots nobody reads any more.
 
+use crate::spread::{Hold, Spread};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use std::{
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU8, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
@@ -121,6 +122,8 @@ struct Shared {
     remaining: AtomicUsize,
     zero: Notify,
     started: Instant,
+    /// Where its records without a key go, from the first of them on.
+    hold: OnceLock<Option<Hold>>,
 }
 
 impl Countdown {
@@ -132,6 +135,7 @@ impl Countdown {
             remaining: AtomicUsize::new(records),
             zero: Notify::new(),
             started: Instant::now(),
+            hold: OnceLock::new(),
         }))
     }
 
@@ -186,9 +190,18 @@ impl Countdown {
         }
         let last = self.0.remaining.fetch_sub(1, Ordering::AcqRel) == 1;
         if last {
+            if let Some(Some(hold)) = self.0.hold.get() {
+                hold.release();
+            }
             self.0.zero.notify_waiters();
         }
         last
+    }
+
+    /// The partition for a record without a key; none while the partitions are not known.
+    pub(crate) fn partition(&self, index: usize, spread: &Spread) -> Option<i32> {
+        let hold = self.0.hold.get_or_init(|| spread.hold(self.0.started));
+        Some(hold.as_ref()?.partition(index))
     }
 
     pub(crate) fn elapsed(&self) -> Duration {

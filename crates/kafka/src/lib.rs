@@ -24,6 +24,7 @@ mod metrics;
 mod producer;
 mod record;
 mod security;
+mod spread;
 mod topic;
 
 pub use admin::Admin;

@@ -10,21 +10,21 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 pub const MALFORMED_HEADER: &str = "\u{fffd}";
 
 /// The headers of a record to send, written straight into librdkafka's own form.
+///
+/// An option, since rdkafka only offers to insert by value: what is moved out comes back, without a list made in between.
 #[derive(Debug)]
-pub struct Headers(OwnedHeaders);
+pub struct Headers(Option<OwnedHeaders>);
 
 impl Headers {
     /// Makes room for `count` headers.
     #[must_use]
     pub fn with_capacity(count: usize) -> Self {
-        Self(OwnedHeaders::new_with_capacity(count))
+        Self(Some(OwnedHeaders::new_with_capacity(count)))
     }
 
     /// Adds one header; names may repeat, the order is kept.
     pub fn push(&mut self, name: &str, value: &[u8]) {
-        // rdkafka only offers to insert by value: move out and back, no copy.
-        let headers = std::mem::replace(&mut self.0, OwnedHeaders::new_with_capacity(0));
-        self.0 = headers.insert(Header {
+        self.insert(Header {
             key: name,
             value: Some(value),
         });
@@ -32,15 +32,19 @@ impl Headers {
 
     /// Adds a header without a value, which Kafka tells apart from an empty one.
     pub fn push_null(&mut self, name: &str) {
-        let headers = std::mem::replace(&mut self.0, OwnedHeaders::new_with_capacity(0));
-        self.0 = headers.insert(Header::<&[u8]> {
+        self.insert(Header::<&[u8]> {
             key: name,
             value: None,
         });
     }
 
+    fn insert(&mut self, header: Header<'_, &[u8]>) {
+        let headers = self.0.take().unwrap_or_default();
+        self.0 = Some(headers.insert(header));
+    }
+
     pub(crate) fn into_inner(self) -> OwnedHeaders {
-        self.0
+        self.0.unwrap_or_default()
     }
 }
 
@@ -99,10 +103,23 @@ impl<'a> RecordView<'a> {
     }
 
     /// Its headers in order. One whose name is not UTF-8 shows as [`MALFORMED_HEADER`], without a value.
-    pub fn headers(&self) -> impl Iterator<Item = (&str, Option<&[u8]>)> {
-        let headers = self.0.headers();
-        let count = headers.map_or(0, |headers| headers.count());
-        (0..count).filter_map(move |index| header(headers?, index))
+    #[must_use]
+    pub fn headers(&self) -> Vec<(&str, Option<&[u8]>)> {
+        let Some(headers) = self.0.headers() else {
+            return Vec::new();
+        };
+        let count = headers.count();
+        let all = || {
+            let mut all = Vec::with_capacity(count);
+            all.extend((0..count).filter_map(|index| plain(headers, index)));
+            all
+        };
+        // rdkafka panics on a name that is not UTF-8, and anybody who may write to the topic can send one. That is rare: only then is each
+        // header looked at on its own.
+        catch_unwind(AssertUnwindSafe(all)).unwrap_or_else(|_| {
+            let each = (0..count).filter_map(|index| guarded(headers, index));
+            each.collect()
+        })
     }
 
     /// Bytes of key and value.
@@ -112,10 +129,12 @@ impl<'a> RecordView<'a> {
     }
 }
 
-/// rdkafka panics on a header name that is not UTF-8, and anybody who may write to the topic can send one.
-fn header(headers: &BorrowedHeaders, index: usize) -> Option<(&str, Option<&[u8]>)> {
-    match catch_unwind(AssertUnwindSafe(|| headers.try_get(index))) {
-        Ok(header) => header.map(|header| (header.key, header.value)),
-        Err(_) => Some((MALFORMED_HEADER, None)),
-    }
+fn plain(headers: &BorrowedHeaders, index: usize) -> Option<(&str, Option<&[u8]>)> {
+    let header = headers.try_get(index)?;
+    Some((header.key, header.value))
+}
+
+fn guarded(headers: &BorrowedHeaders, index: usize) -> Option<(&str, Option<&[u8]>)> {
+    catch_unwind(AssertUnwindSafe(|| plain(headers, index)))
+        .unwrap_or(Some((MALFORMED_HEADER, None)))
 }

@@ -21,7 +21,7 @@ pub enum Compression {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ProducerConfig {
-    /// How long a record waits for others to share its batch (default 10ms).
+    /// How long a record waits for others to share its batch (default 1ms). While the brokers are busy batches grow beyond it by themselves.
     #[serde(with = "units::duration")]
     pub linger: Duration,
     /// Upper bound of a batch for one partition (default 1MiB).
@@ -54,7 +54,7 @@ pub struct ProducerConfig {
 impl Default for ProducerConfig {
     fn default() -> Self {
         Self {
-            linger: Duration::from_millis(10),
+            linger: Duration::from_millis(1),
             batch_bytes: 1 << 20,
             compression: Compression::Lz4,
             queue_bytes: 64 << 20,
@@ -137,7 +137,11 @@ impl ProducerConfig {
         client
             .set("acks", "all")
             .set("enable.idempotence", "true")
-            .set("linger.ms", self.linger.as_millis().to_string())
+            // librdkafka takes fractions of a millisecond here.
+            .set(
+                "linger.ms",
+                format!("{:.3}", self.linger.as_secs_f64() * 1e3),
+            )
             .set("batch.size", self.batch_bytes.to_string())
             .set(
                 "compression.type",
