@@ -178,34 +178,38 @@ impl Timestamp {
         let micros_of_day = self.0.rem_euclid(SECONDS_PER_DAY * MICROS_PER_SECOND);
         let (year, month, day) = civil_from_days(days);
         let second_of_day = micros_of_day / MICROS_PER_SECOND;
-        let mut micros = micros_of_day % MICROS_PER_SECOND;
+        let micros = micros_of_day % MICROS_PER_SECOND;
 
         let mut out = Cursor { buffer, len: 0 };
         if (0..=9999).contains(&year) {
-            out.number(year, 4);
+            out.pair(year / 100);
+            out.pair(year % 100);
         } else {
             // Outside RFC 3339; the expanded years of ISO 8601, so that Display is total and unambiguous.
             out.byte(if year < 0 { b'-' } else { b'+' });
-            out.number(year.abs(), 6);
+            let year = year.abs();
+            out.pair(year / 10_000);
+            out.pair(year / 100 % 100);
+            out.pair(year % 100);
         }
         out.byte(b'-');
-        out.number(month, 2);
+        out.pair(month);
         out.byte(b'-');
-        out.number(day, 2);
+        out.pair(day);
         out.byte(b'T');
-        out.number(second_of_day / 3600, 2);
+        out.pair(second_of_day / 3600);
         out.byte(b':');
-        out.number(second_of_day / 60 % 60, 2);
+        out.pair(second_of_day / 60 % 60);
         out.byte(b':');
-        out.number(second_of_day % 60, 2);
+        out.pair(second_of_day % 60);
         if micros != 0 {
-            let mut width = 6;
-            while micros % 10 == 0 {
-                micros /= 10;
-                width -= 1;
-            }
             out.byte(b'.');
-            out.number(micros, width);
+            out.pair(micros / 10_000);
+            out.pair(micros / 100 % 100);
+            out.pair(micros % 100);
+            while out.buffer[out.len - 1] == b'0' {
+                out.len -= 1;
+            }
         }
         out.byte(b'Z');
         let len = out.len;
@@ -227,12 +231,20 @@ impl Cursor<'_> {
         self.len += 1;
     }
 
-    fn number(&mut self, mut value: i64, width: usize) {
-        for at in (self.len..self.len + width).rev() {
-            self.buffer[at] = b'0' + u8::try_from(value % 10).expect("a digit");
-            value /= 10;
-        }
-        self.len += width;
+    /// Two digits of a value from 0 to 99.
+    fn pair(&mut self, value: i64) {
+        const PAIRS: [[u8; 2]; 100] = {
+            let mut pairs = [[b'0'; 2]; 100];
+            let mut value = 0;
+            while value < 100 {
+                pairs[value] = [b'0' + (value / 10) as u8, b'0' + (value % 10) as u8];
+                value += 1;
+            }
+            pairs
+        };
+        let pair = usize::try_from(value).ok().and_then(|at| PAIRS.get(at));
+        self.buffer[self.len..self.len + 2].copy_from_slice(pair.expect("two digits"));
+        self.len += 2;
     }
 }
 

@@ -2,7 +2,7 @@
 
 use actix_web::web::Payload;
 use bytes::Bytes;
-use futures_util::StreamExt as _;
+use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::time::{Instant, timeout_at};
 
 use crate::admission::Reservation;
@@ -38,18 +38,27 @@ async fn collect(
     reservation: &mut Reservation,
 ) -> Result<Bytes, Refusal> {
     let limit = limits.max_bytes.as_usize();
-    let deadline = Instant::now() + limits.timeout;
+    let mut deadline = None;
     // Nearly every body comes as one piece, which is then never copied.
     let mut first = Bytes::new();
     let mut rest = Vec::new();
     loop {
-        let patience = deadline.min(Instant::now() + limits.chunk_timeout);
-        let chunk = match timeout_at(patience, payload.next()).await {
-            Err(_) => return Err(Refusal::SlowBody),
-            Ok(Some(Err(_))) => return Err(Refusal::CutOff),
-            Ok(Some(Ok(chunk))) => chunk,
-            Ok(None) if rest.is_empty() => return Ok(first),
-            Ok(None) => return Ok(rest.into()),
+        // Most bodies are there as soon as their heads are: no clock is started for those.
+        let next = match payload.next().now_or_never() {
+            Some(next) => next,
+            None => {
+                let now = Instant::now();
+                let end = *deadline.get_or_insert(now + limits.timeout);
+                timeout_at(end.min(now + limits.chunk_timeout), payload.next())
+                    .await
+                    .map_err(|_| Refusal::SlowBody)?
+            }
+        };
+        let chunk = match next {
+            Some(Err(_)) => return Err(Refusal::CutOff),
+            Some(Ok(chunk)) => chunk,
+            None if rest.is_empty() => return Ok(first),
+            None => return Ok(rest.into()),
         };
         let total = first.len().max(rest.len()) + chunk.len();
         if total > limit {

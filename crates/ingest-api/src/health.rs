@@ -13,6 +13,8 @@ use crate::config;
 /// How often a loop gives a sign of life, and how long it may be silent.
 const BEAT: Duration = Duration::from_secs(1);
 const SILENCE: Duration = Duration::from_secs(30);
+/// How often is looked while Kafka is away, and so how much later than the producer a starting service is ready.
+const IMPATIENCE: Duration = Duration::from_millis(10);
 
 /// Works out readiness for as long as it is polled.
 pub(crate) async fn watch(
@@ -24,28 +26,30 @@ pub(crate) async fn watch(
     let broker = readiness.check("kafka");
     let queue = readiness.check("queue");
     let beat = liveness.watch("main", SILENCE);
-    let mut ticks = tokio::time::interval(config.interval.min(BEAT));
+    let interval = config.interval.min(BEAT);
     loop {
-        ticks.tick().await;
         beat.beat();
-        match producer.availability() {
+        let pause = match producer.availability() {
             Availability::Up => {
                 if broker.pass() {
                     info!("ready: kafka is available");
                 }
+                interval
             }
             away => {
                 if broker.fail(away.reason()) {
                     warn!(reason = away.reason(), "not ready");
                 }
+                interval.min(IMPATIENCE)
             }
-        }
+        };
         let fill = producer.saturation();
         if fill <= config.max_queue_fill {
             queue.pass();
         } else if queue.fail("the producer's queue is nearly full") {
             warn!(fill, "not ready: the producer's queue is nearly full");
         }
+        tokio::time::sleep(pause).await;
     }
 }
 

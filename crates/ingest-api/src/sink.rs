@@ -20,81 +20,61 @@ pub(crate) enum Verdict {
     Failed(SendError),
 }
 
-/// An event on its way.
-enum Slot {
-    /// Sent as the record of this place in the countdown.
-    Sent(Uid, usize),
-    Settled(Verdict),
-}
-
 /// Sends the events that are to be sent, waits for all of them under one deadline, and says what became of each.
 ///
-/// `may_send` is asked for every source. `traceparent` goes with events that have none of their own. As soon as one
+/// `may_send` is asked for every source, and is true of `sendable` events. `traceparent` goes with events that have none of their own. As soon as one
 /// record cannot be sent now but may be later, nothing more is sent and nothing is waited for: the answer is known, and
 /// the client is to send all of it again. Cancel safe in that records which were sent are still delivered.
 pub(crate) async fn deliver(
     producer: &Producer,
     events: Vec<Result<Event<'_>, Rejection>>,
     may_send: impl Fn(&str) -> bool,
+    sendable: usize,
     traceparent: Option<&str>,
     timeout: Duration,
     metrics: &Metrics,
 ) -> Vec<Verdict> {
-    let sendable = events
-        .iter()
-        .flatten()
-        .filter(|event| may_send(&event.source))
-        .count();
     let countdown = Countdown::new(sendable);
     let started = Instant::now();
     let mut sent = 0;
     let mut hopeless = None;
-    let slots: Vec<_> = events
-        .into_iter()
-        .map(|event| match event {
-            Err(rejection) => Slot::Settled(Verdict::Rejected(rejection)),
-            Ok(event) if !may_send(&event.source) => {
-                Slot::Settled(Verdict::Forbidden(event.source.into_owned()))
-            }
+    let mut verdicts = Vec::with_capacity(events.len());
+    for event in events {
+        verdicts.push(match event {
+            Err(rejection) => Verdict::Rejected(rejection),
+            Ok(event) if !may_send(&event.source) => Verdict::Forbidden(event.source.into_owned()),
             Ok(event) => {
-                let index = sent;
-                sent += 1;
                 if let Some(error) = hopeless {
-                    countdown.fail(index, error);
+                    countdown.fail(sent, error);
                 } else if let Err(error) =
-                    producer.send(record(&event, traceparent), &countdown, index)
+                    producer.send(record(&event, traceparent), &countdown, sent)
                 {
                     hopeless = Some(error).filter(|error| error.is_retriable());
                 }
-                Slot::Sent(event.uid(), index)
+                sent += 1;
+                // To be taken back where the countdown says otherwise.
+                Verdict::Accepted(event.uid())
             }
-        })
-        .collect();
+        });
+    }
     if sendable > 0 && hopeless.is_none() {
         // Whatever is not settled by then counts as not acknowledged.
         let _ = tokio::time::timeout(timeout, countdown.wait()).await;
         metrics.ack_seconds.observe(started.elapsed().as_secs_f64());
     }
-    let verdicts: Vec<_> = slots
-        .into_iter()
-        .map(|slot| slot.verdict(&countdown))
-        .collect();
-    count(&verdicts, metrics);
-    verdicts
-}
-
-impl Slot {
-    fn verdict(self, countdown: &Countdown) -> Verdict {
-        match self {
-            Self::Settled(verdict) => verdict,
-            Self::Sent(uid, index) => match countdown.outcome(index) {
-                Outcome::Acked => Verdict::Accepted(uid),
-                Outcome::Pending => Verdict::Failed(SendError::TimedOut),
-                Outcome::Failed(SendError::TooLarge) => Verdict::Rejected(too_large()),
-                Outcome::Failed(error) => Verdict::Failed(error),
-            },
+    let accepted = verdicts
+        .iter_mut()
+        .filter(|verdict| matches!(verdict, Verdict::Accepted(_)));
+    for (index, verdict) in accepted.enumerate() {
+        match countdown.outcome(index) {
+            Outcome::Acked => {}
+            Outcome::Pending => *verdict = Verdict::Failed(SendError::TimedOut),
+            Outcome::Failed(SendError::TooLarge) => *verdict = Verdict::Rejected(too_large()),
+            Outcome::Failed(error) => *verdict = Verdict::Failed(error),
         }
     }
+    count(&verdicts, metrics);
+    verdicts
 }
 
 fn record<'e>(event: &'e Event<'_>, traceparent: Option<&str>) -> Record<'e> {

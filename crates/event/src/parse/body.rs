@@ -7,6 +7,9 @@ use crate::json::{Malformed, Scanner};
 
 type Outcomes<'a> = Vec<Result<Event<'a>, Rejection>>;
 
+/// For so many events at most is room made before they are seen.
+const GUESSED_EVENTS: usize = 1000;
+
 const BYTE_ORDER_MARK: &str = "\u{feff}";
 
 pub(super) fn one<'a>(
@@ -110,7 +113,13 @@ fn many<'a>(
                 limit: context.limits.max_events,
             });
         }
+        let start = scanner.pos;
         events.push(object::event(text, &mut scanner, &mut scratch, context)?);
+        if events.len() == 1 {
+            // Events of one batch are mostly alike. A first one that misleads costs no more than this.
+            let alike = (text.len() - scanner.pos) / (scanner.pos - start).max(1);
+            events.reserve_exact(alike.min(context.limits.max_events).min(GUESSED_EVENTS));
+        }
         scanner.skip_space();
         match scanner.peek() {
             Some(b',') => {

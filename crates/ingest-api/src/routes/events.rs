@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, RETRY_AFTER};
+use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, RETRY_AFTER};
 use actix_web::http::{ConnectionType, StatusCode};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
@@ -26,6 +26,16 @@ use crate::{answer, body, config, sink};
 
 /// What an event costs in memory beside its bytes, while it waits.
 const EVENT_BYTES: usize = size_of::<event::Event<'static>>() + size_of::<Verdict>();
+
+/// Those by which binary mode is told. Made beforehand: looking for a header by a text makes its name first, on the heap.
+const CE_HEADERS: [HeaderName; 4] = [
+    HeaderName::from_static("ce-specversion"),
+    HeaderName::from_static("ce-id"),
+    HeaderName::from_static("ce-source"),
+    HeaderName::from_static("ce-type"),
+];
+const PREFER: HeaderName = HeaderName::from_static("prefer");
+const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 
 /// What the route needs, shared by all workers.
 #[derive(Debug)]
@@ -124,6 +134,7 @@ async fn accept(
         &ingest.producer,
         events,
         may_send,
+        sendable,
         traceparent.as_deref(),
         timeout,
         &ingest.metrics,
@@ -142,9 +153,7 @@ fn mode(headers: &HeaderMap) -> Result<Mode, Refusal> {
     let content_type = headers
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok());
-    let has_ce_headers = ["ce-specversion", "ce-id", "ce-source", "ce-type"]
-        .iter()
-        .any(|name| headers.contains_key(*name));
+    let has_ce_headers = CE_HEADERS.iter().any(|name| headers.contains_key(name));
     Ok(Mode::of_content_type(content_type, has_ce_headers)?)
 }
 
@@ -187,7 +196,7 @@ fn traceparent(request: &HttpRequest) -> Option<String> {
 /// Whether the client asked for `Prefer: return=minimal` (RFC 7240).
 fn wants_minimal(headers: &HeaderMap) -> bool {
     headers
-        .get_all("prefer")
+        .get_all(PREFER)
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split([',', ';']))
         .any(|preference| preference.trim().eq_ignore_ascii_case("return=minimal"))
@@ -207,7 +216,7 @@ fn respond(
         "application/json"
     });
     if minimal {
-        response.insert_header(("preference-applied", "return=minimal"));
+        response.insert_header((PREFERENCE_APPLIED, "return=minimal"));
     }
     if answer.status == StatusCode::SERVICE_UNAVAILABLE {
         let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
