@@ -1,5 +1,6 @@
 //! Requests of the public listener.
 
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -28,7 +29,19 @@ pub struct HttpMetrics {
     requests: Family<Answer, Counter>,
     seconds: Family<Route, Histogram>,
     in_flight: Gauge,
+    known: Arc<RwLock<Vec<Known>>>,
 }
+
+/// The handles of one kind of answer, so that an answer does not have to look for them under a label that it makes first.
+#[derive(Debug)]
+struct Known {
+    answer: Answer,
+    requests: Counter,
+    seconds: Histogram,
+}
+
+/// So many kinds of answers are remembered; what is rarer is looked up.
+const KNOWN: usize = 32;
 
 /// From a millisecond, which is a page from memory, to half a minute, which is a long poll.
 fn histogram() -> Histogram {
@@ -44,6 +57,7 @@ impl HttpMetrics {
             requests: Family::default(),
             seconds: Family::new_with_constructor(histogram as fn() -> Histogram),
             in_flight: Gauge::default(),
+            known: Arc::default(),
         };
         registry.register(
             "flumen_http_requests",
@@ -76,18 +90,41 @@ impl HttpMetrics {
         status: u16,
         elapsed: Duration,
     ) {
-        self.requests
-            .get_or_create(&Answer {
-                route: route.to_owned(),
-                method,
-                status,
-            })
-            .inc();
-        self.seconds
-            .get_or_create(&Route {
-                route: route.to_owned(),
-            })
-            .observe(elapsed.as_secs_f64());
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let found = known.iter().find(|known| {
+            let answer = &known.answer;
+            answer.status == status && answer.method == method && answer.route == route
+        });
+        if let Some(found) = found {
+            found.requests.inc();
+            found.seconds.observe(elapsed.as_secs_f64());
+            return;
+        }
+        let has_room = known.len() < KNOWN;
+        drop(known);
+        let answer = Answer {
+            route: route.to_owned(),
+            method,
+            status,
+        };
+        let requests = self.requests.get_or_create_owned(&answer);
+        let label = Route {
+            route: route.to_owned(),
+        };
+        let seconds = self.seconds.get_or_create_owned(&label);
+        requests.inc();
+        seconds.observe(elapsed.as_secs_f64());
+        if has_room {
+            let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+            // Another thread may have met it in between.
+            if known.len() < KNOWN && !known.iter().any(|known| known.answer == answer) {
+                known.push(Known {
+                    answer,
+                    requests,
+                    seconds,
+                });
+            }
+        }
     }
 }
 
