@@ -38,7 +38,7 @@ dist: ## Build every binary as it is shipped (fat LTO; slow)
 # ------------------------------------------------------------------ test
 # The binaries that tests break can be broken at named places (crates/store/src/failpoint.rs); the same everywhere, so that nothing is built twice.
 BREAKABLE := --features store/failpoints
-.PHONY: test test-unit test-integration test-sdk test-pg15
+.PHONY: test test-clients test-explorer test-unit test-integration test-sdk test-pg15
 test: ## Every test, on a real Kafka and a real PostgreSQL
 	$(call say,setting up)
 	@scripts/setup test
@@ -54,6 +54,22 @@ test: ## Every test, on a real Kafka and a real PostgreSQL
 	@cargo test --workspace --doc --quiet
 	$(call say,the official CloudEvents SDKs against a running pipeline)
 	@scripts/with-stack target/debug tests/sdk/run
+	$(call say,generated clients$(comma) the examples of docs/api.md$(comma) schemathesis (3 to 5 minutes))
+	@scripts/with-stack target/debug tests/clients/run
+	$(call say,the Explorer in a real Chromium)
+	@scripts/with-stack target/debug scripts/test-explorer
+
+test-clients: ## Generated clients, the examples of docs/api.md and schemathesis against a running pipeline
+	@scripts/setup test
+	@scripts/explorer
+	@cargo build --workspace --bins
+	@scripts/with-stack target/debug tests/clients/run
+
+test-explorer: ## The Explorer in a real Chromium, as query-api serves it (SCREENSHOTS_DIR=folder takes pictures)
+	@scripts/setup test
+	@scripts/explorer
+	@cargo build --workspace --bins
+	@scripts/with-stack target/debug scripts/test-explorer
 
 test-unit: ## Only what needs no service
 	@scripts/setup test
@@ -125,7 +141,7 @@ bench: ## Measure everything, each figure beside its limit (QUICK=1, ONLY=.., CO
 
 # ------------------------------------------------------------------ check
 .PHONY: check fmt clippy doc deny shell check-explorer check-terraform
-check: fmt clippy doc deny shell ## Formatting, lints, documentation, licences
+check: fmt clippy doc deny shell check-explorer ## Formatting, lints, documentation, licences, the page
 
 fmt: ## Formatting
 	@cargo fmt --all --check

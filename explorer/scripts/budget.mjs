@@ -5,7 +5,7 @@ import { gzipSync } from 'node:zlib';
 
 const BUDGET_KB = 150;
 const dist = new URL('../dist/', import.meta.url).pathname;
-const files = readdirSync(dist, { recursive: true }).map((f) => join(dist, String(f))).filter((f) => statSync(f).isFile());
+const files = readdirSync(dist, { recursive: true }).map((f) => join(dist, String(f))).filter((f) => statSync(f).isFile() && !/\.(br|gz)$/.test(f));
 
 let total = 0;
 for (const file of files.sort()) {

@@ -81,9 +81,10 @@ export interface DeadLetter {
 /** `GET /v1/operator/lag`. */
 export interface Lag {
   topic: string;
-  group: string;
-  total: number;
-  /** Age of the oldest record that is not stored yet; null when there is none. */
+  group?: string;
+  /** Null when no writer has told where the log ends. */
+  total: number | null;
+  /** Age of the oldest record that is not stored yet; null when there is none, or no writer has told. */
   oldest_unwritten_seconds: number | null;
   partitions: PartitionLag[];
 }
@@ -91,8 +92,8 @@ export interface Lag {
 export interface PartitionLag {
   kafka_partition: number;
   next_offset: number;
-  end_offset: number;
-  lag: number;
+  end_offset: number | null;
+  lag: number | null;
   updated_at?: string | null;
 }
 
