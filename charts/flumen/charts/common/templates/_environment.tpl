@@ -34,6 +34,13 @@ not know and name the key. Dict: prefix, values.
 {{- toYaml (dict "brokers" (required "kafka.brokers is empty: give host:port of at least one broker, or kafka.dev.enabled=true" (include "flumen.brokers" .)) "topic" $kafka.topic "security" $security) -}}
 {{- end }}
 
+{{/* How the database is spoken to; where it is and who logs in is in the mounted file. */}}
+{{- define "common.database" -}}
+{{- $database := dict "ssl_mode" .Values.database.sslMode -}}
+{{- if .Values.database.ca.configMap }}{{- $_ := set $database "ssl_root_cert" "/etc/flumen/database-ca/ca.crt" }}{{- end -}}
+{{- toYaml $database -}}
+{{- end }}
+
 {{/* Whether a workload finds secrets in a file. */}}
 {{- define "common.secretFile" -}}
 {{- if or (has .name (list "writer" "query-api" "flumen-operator" "alert-relay")) (ne .root.Values.kafka.security.authentication "none") -}}yes{{- end -}}

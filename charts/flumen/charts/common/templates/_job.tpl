@@ -43,7 +43,7 @@ spec:
     {{- end }}
   {{- $env := .env | default "" | trim }}
   {{- if .config }}
-  {{- $env = printf "%s\n%s" (include "common.environment" (dict "prefix" "FLUMEN" "values" (mergeOverwrite (dict "kafka" (include "common.kafka" $root | fromYaml)) (deepCopy $root.Values.operator.config))) | trim) $env | trim }}
+  {{- $env = printf "%s\n%s" (include "common.environment" (dict "prefix" "FLUMEN" "values" (mergeOverwrite (dict "kafka" (include "common.kafka" $root | fromYaml) "database" (include "common.database" $root | fromYaml)) (deepCopy $root.Values.operator.config))) | trim) $env | trim }}
   {{- end }}
   {{- with $env }}
   env:

@@ -147,6 +147,7 @@ topologySpreadConstraints:
 {{/* The settings of a workload: what the chart knows, under what the values say. */}}
 {{- define "common.settings" -}}
 {{- $settings := dict "telemetry" (dict "format" "json") "shutdown" (deepCopy .values.shutdown) -}}
+{{- if .database }}{{- $_ := set $settings "database" (include "common.database" .root | fromYaml) }}{{- end -}}
 {{- if .kafka }}{{- $_ := set $settings "kafka" (include "common.kafka" .root | fromYaml) -}}{{- end -}}
 {{- if .keys }}{{- $_ := set $settings "keys" (dict "file" "/etc/flumen/keys/keys.toml") -}}{{- end -}}
 {{- if and .public .root.Values.internalTls.enabled }}{{- $_ := set $settings "listen" (dict "tls" (dict "certificate" "/etc/flumen/tls/tls.crt" "key" "/etc/flumen/tls/tls.key")) -}}{{- end -}}
