@@ -3,7 +3,10 @@
 use crate::config::{Accept, Batch as Bounds};
 use event::{Event, Timestamp};
 use kafka::{MALFORMED_HEADER, RecordView};
-use std::time::{Duration, Instant};
+use std::{
+    ops::RangeInclusive,
+    time::{Duration, Instant},
+};
 use store::write::{Advance, Batch, Record};
 
 /// What made a batch be flushed.
@@ -39,11 +42,11 @@ impl Filling {
     }
 
     /// Adds one record, whatever it is, and moves its partition on: from `expected`, the position before it, to behind it.
-    pub(crate) fn push(&mut self, view: &RecordView<'_>, expected: i64, accept: &Accept) -> Pushed {
+    pub(crate) fn push(&mut self, view: &RecordView<'_>, expected: i64, span: &Span) -> Pushed {
         if self.opened.is_none() {
             self.opened = Some(Instant::now());
         }
-        let headers: Vec<_> = view.headers().collect();
+        let headers = view.headers();
         let record = Record {
             partition: view.partition(),
             offset: view.offset(),
@@ -52,7 +55,7 @@ impl Filling {
             headers: &headers,
             value: view.value(),
         };
-        let pushed = match decode(&record, accept) {
+        let pushed = match decode(&record, span) {
             Ok(event) => {
                 self.batch.push_event(&event, &record);
                 Pushed::Row
@@ -111,8 +114,18 @@ impl Filling {
     }
 }
 
+/// The times that events may have, seen from a moment: records that are read together share it, as asking for the time has its price.
+#[derive(Debug, Clone)]
+pub(crate) struct Span(RangeInclusive<Timestamp>);
+
+impl Span {
+    pub(crate) fn seen_from(now: Timestamp, accept: &Accept) -> Self {
+        Self(now.saturating_sub(accept.max_age)..=now.saturating_add(accept.max_ahead))
+    }
+}
+
 /// Makes an event of a record, or says why it is none: a stable word and a text for people.
-fn decode<'a>(record: &Record<'a>, accept: &Accept) -> Result<Event<'a>, (&'static str, String)> {
+fn decode<'a>(record: &Record<'a>, span: &Span) -> Result<Event<'a>, (&'static str, String)> {
     if record
         .headers
         .iter()
@@ -129,9 +142,8 @@ fn decode<'a>(record: &Record<'a>, accept: &Accept) -> Result<Event<'a>, (&'stat
         record.timestamp,
     )
     .map_err(|error| (error.reason(), error.to_string()))?;
-    let now = Timestamp::now();
     let time = event.occurred();
-    if time < now.saturating_sub(accept.max_age) || time > now.saturating_add(accept.max_ahead) {
+    if !span.0.contains(&time) {
         return Err((
             "time-out-of-range",
             format!("the event's time {time} is outside the span that is accepted"),

@@ -9,7 +9,7 @@ mod take;
 use self::take::{Taken, Taking};
 use crate::{
     assignment::{Board, Position, Positions},
-    batch::Trigger,
+    batch::{Span, Trigger},
     config::Config,
     error::Fault,
     flush::{Job, Settled},
@@ -18,6 +18,7 @@ use crate::{
     metrics::Metrics,
     outage::Outage,
 };
+use event::Timestamp;
 use kafka::{Consumer, Event, Polled};
 use service::admin::{Beat, Check};
 use std::{
@@ -222,16 +223,21 @@ impl Loop {
             .filter_map(|lane| lane.due_in(batch, now))
             .min();
         let mut timeout = due.map_or(POLL, |due| due.min(POLL));
+        let mut span = None;
         for _ in 0..BURST {
             let event = match self.parts.consumer.poll(timeout) {
                 Polled::Idle => return Ok(()),
                 Polled::Record(record) => {
+                    let accept = &self.parts.config.accept;
+                    // After the first poll, which may have waited; the rest of the burst takes less than a millisecond.
+                    let span = span.get_or_insert_with(|| Span::seen_from(Timestamp::now(), accept));
                     let taking = Taking {
                         config: &self.parts.config,
                         metrics: &self.parts.metrics,
                         lanes: &mut self.lanes,
                         owned: &mut self.owned,
                         limiter: &mut self.limiter,
+                        span,
                     };
                     if taking.take(&record) == Taken::Full {
                         return Ok(());
@@ -290,7 +296,10 @@ impl Loop {
                 partition,
                 committed,
                 found,
-            } => self.rewound(partition, committed, found),
+            } => {
+                self.rewound(partition, committed, found);
+                Ok(())
+            }
         }
     }
 
@@ -323,6 +332,12 @@ impl Loop {
             }
             Settled::Abandoned => {
                 self.lanes[lane].settle(batch);
+                Ok(())
+            }
+            Settled::Conflict(error) if error.went_back() => {
+                tracing::warn!(%error, "nothing was stored of a batch");
+                self.lanes[lane].settle(batch);
+                self.rewind();
                 Ok(())
             }
             Settled::Conflict(error) => {

@@ -1,8 +1,8 @@
 //! A lane: one connection's worth of work. It is filling one batch while another is in flight, and never more than that.
 
 use crate::{
-    batch::{Filling, Pushed, Trigger},
-    config::{Accept, Batch as Bounds},
+    batch::{Filling, Pushed, Span, Trigger},
+    config::Batch as Bounds,
     flush::Job,
     metrics::Metrics,
 };
@@ -43,9 +43,9 @@ impl Lane {
         &mut self,
         record: &RecordView<'_>,
         expected: i64,
-        accept: &Accept,
+        span: &Span,
     ) -> Pushed {
-        self.filling.push(record, expected, accept)
+        self.filling.push(record, expected, span)
     }
 
     /// Whether another record fits without going beyond the bounds.

@@ -2,7 +2,9 @@
 
 use super::lane_of;
 use crate::{
-    assignment::Position, batch::Pushed, config::Config, lane::Lane, limiter::Limiter,
+    assignment::Position,
+    batch::{Pushed, Span},
+    config::Config, lane::Lane, limiter::Limiter,
     metrics::Metrics,
 };
 use kafka::RecordView;
@@ -15,6 +17,8 @@ pub(super) struct Taking<'a> {
     pub(super) lanes: &'a mut [Lane],
     pub(super) owned: &'a mut BTreeMap<i32, Position>,
     pub(super) limiter: &'a mut Limiter,
+    /// The times that events may have.
+    pub(super) span: &'a Span,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -48,7 +52,7 @@ impl Taking<'_> {
         }
         let count = self.lanes.len();
         let lane = &mut self.lanes[lane_of(partition, count)];
-        let pushed = lane.push(record, expected, &self.config.accept);
+        let pushed = lane.push(record, expected, self.span);
         self.metrics.records.inc();
         if let Pushed::DeadLetter(reason) = pushed {
             self.metrics.dead_letter(reason, 1);
