@@ -42,8 +42,8 @@ pub fn show(redacted: &serde_json::Value) -> ExitCode {
     Exit::Clean.into()
 }
 
-/// Runs a service on a runtime of its own and turns its end into the process's.
-pub fn run<E: Display>(service: impl Future<Output = Result<Exit, E>>) -> ExitCode {
+/// Runs a service on a runtime of its own and turns its end, an [`Exit`] or a code of its own, into the process's.
+pub fn run<C: Into<ExitCode>, E: Display>(service: impl Future<Output = Result<C, E>>) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -54,13 +54,16 @@ pub fn run<E: Display>(service: impl Future<Output = Result<Exit, E>>) -> ExitCo
             return Exit::Failed.into();
         }
     };
-    let exit = runtime.block_on(service).unwrap_or_else(|error| {
-        complain(&format_args!("{error:#}"));
-        Exit::Failed
-    });
+    let exit = match runtime.block_on(service) {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            complain(&format_args!("{error:#}"));
+            Exit::Failed.into()
+        }
+    };
     // What still blocks in the background is not waited for: every step of the shutdown had its time.
     runtime.shutdown_background();
-    exit.into()
+    exit
 }
 
 fn complain(error: &impl Display) {
