@@ -18,12 +18,14 @@
 //! is moved by compare-and-swap, so a second writer of the same Kafka partition cannot commit anything. The primary
 //! key `(time, uid)` makes a repeated event harmless.
 
+pub mod census;
 pub mod checkpoints;
 pub mod config;
 pub mod dead_letters;
 pub mod error;
 #[doc(hidden)]
 pub mod failpoint;
+pub mod libpq;
 pub mod migrate;
 pub mod partitions;
 pub(crate) mod pg;
