@@ -296,10 +296,7 @@ impl Loop {
                 partition,
                 committed,
                 found,
-            } => {
-                self.rewound(partition, committed, found);
-                Ok(())
-            }
+            } => self.rewound(partition, committed, found),
         }
     }
 
@@ -332,12 +329,6 @@ impl Loop {
             }
             Settled::Abandoned => {
                 self.lanes[lane].settle(batch);
-                Ok(())
-            }
-            Settled::Conflict(error) if error.went_back() => {
-                tracing::warn!(%error, "nothing was stored of a batch");
-                self.lanes[lane].settle(batch);
-                self.rewind();
                 Ok(())
             }
             Settled::Conflict(error) => {
