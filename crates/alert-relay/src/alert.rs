@@ -67,7 +67,12 @@ impl Alert {
     /// different people.
     pub(crate) fn identity(&self, route: &str) -> u128 {
         let mut hash = Sha256::new();
-        for part in [route, &self.fingerprint, self.status.name(), &self.starts_at] {
+        for part in [
+            route,
+            &self.fingerprint,
+            self.status.name(),
+            &self.starts_at,
+        ] {
             hash.update((part.len() as u64).to_le_bytes());
             hash.update(part.as_bytes());
         }
@@ -102,7 +107,10 @@ pub(crate) fn lane(parts: &[&str]) -> u64 {
 }
 
 pub(crate) fn first_16(digest: &[u8]) -> u128 {
-    digest.iter().take(16).fold(0, |number, byte| (number << 8) | u128::from(*byte))
+    digest
+        .iter()
+        .take(16)
+        .fold(0, |number, byte| (number << 8) | u128::from(*byte))
 }
 
 /// The fingerprint of an alert whose sender gave none.
@@ -115,5 +123,9 @@ pub(crate) fn fingerprint(labels: &BTreeMap<String, String>) -> String {
         }
     }
     let digest = hash.finalize();
-    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    digest
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }

@@ -92,30 +92,54 @@ impl Application {
     ///
     /// # Errors
     /// [`ServeError`], when a file, an address or a setting is wrong.
-    #[expect(clippy::unused_async, reason = "listeners must be opened within a runtime, as every service's")]
-    pub async fn build(loaded: Loaded<Config>, reload: Reload, level: Option<LevelHandle>) -> Result<Self, ServeError> {
+    #[expect(
+        clippy::unused_async,
+        reason = "listeners must be opened within a runtime, as every service's"
+    )]
+    pub async fn build(
+        loaded: Loaded<Config>,
+        reload: Reload,
+        level: Option<LevelHandle>,
+    ) -> Result<Self, ServeError> {
         let config = loaded.config.clone();
         let mut registry = service::metrics::registry("alert-relay", env!("CARGO_PKG_VERSION"));
         let edge = Edge::new(&mut registry);
         let metrics = Metrics::register(&mut registry);
-        metrics.outbox_limit.set(i64::try_from(config.outbox.max_bytes.0).unwrap_or(i64::MAX));
+        metrics
+            .outbox_limit
+            .set(i64::try_from(config.outbox.max_bytes.0).unwrap_or(i64::MAX));
 
         let senders = Senders::load(&config.senders.file)?;
-        let certificate = config.listen.tls.as_ref().map(Certificate::load).transpose()?;
+        let certificate = config
+            .listen
+            .tls
+            .as_ref()
+            .map(Certificate::load)
+            .transpose()?;
         let live = Live {
-            policy: Arc::new(ArcSwap::from_pointee(Policy::of(&config).map_err(|(key, why)| ServeError::Policy(key, why))?)),
+            policy: Arc::new(ArcSwap::from_pointee(
+                Policy::of(&config).map_err(|(key, why)| ServeError::Policy(key, why))?,
+            )),
             renderer: Arc::new(ArcSwap::from_pointee(Renderer::load(&config)?)),
             transport: Arc::new(ArcSwap::from_pointee(Transport::load(&config)?)),
         };
         let view = ConfigView::new(loaded.redacted.clone());
         let (readiness, liveness) = (Readiness::new(), Liveness::new());
-        register_reloads(&reload, &loaded, &senders, &live, certificate.as_ref(), level, &view);
+        register_reloads(
+            &reload,
+            &loaded,
+            &senders,
+            &live,
+            certificate.as_ref(),
+            level,
+            &view,
+        );
 
         let listener = service::http::bind(config.listen.address)?;
         let admin_listener = service::http::bind(config.admin.address)?;
         let address = listener.local_addr()?;
-        let (outbox, thread) =
-            Outbox::open(&config.outbox, metrics.clone()).map_err(|error| ServeError::Outbox(error.to_string()))?;
+        let (outbox, thread) = Outbox::open(&config.outbox, metrics.clone())
+            .map_err(|error| ServeError::Outbox(error.to_string()))?;
         let relay = Arc::new(Relay {
             outbox,
             senders,
@@ -130,8 +154,14 @@ impl Application {
             app.app_data(shared.clone());
             routes::configure(app);
         };
-        let server =
-            service::http::serve(listener, &config.listen, certificate.as_ref(), config.shutdown.drain, edge, routes)?;
+        let server = service::http::serve(
+            listener,
+            &config.listen,
+            certificate.as_ref(),
+            config.shutdown.drain,
+            edge,
+            routes,
+        )?;
         let state = admin::State {
             registry: Arc::new(registry),
             readiness: readiness.clone(),
@@ -140,7 +170,16 @@ impl Application {
             config: view,
         };
         let admin = admin::serve(admin_listener, state)?;
-        Ok(Self { address, server: Listener(server), admin, relay, thread, readiness, liveness, config })
+        Ok(Self {
+            address,
+            server: Listener(server),
+            admin,
+            relay,
+            thread,
+            readiness,
+            liveness,
+            config,
+        })
     }
 
     /// Where the public listener listens.
@@ -166,7 +205,12 @@ impl Application {
         let stop = CancellationToken::new();
         let beat = self.liveness.watch("dispatcher", SILENCE);
         let relay = &self.relay;
-        let dispatcher = Dispatcher::new(relay.outbox.clone(), relay.live.clone(), relay.metrics.clone(), beat);
+        let dispatcher = Dispatcher::new(
+            relay.outbox.clone(),
+            relay.live.clone(),
+            relay.metrics.clone(),
+            beat,
+        );
         let mut dispatching = tokio::spawn(dispatcher.run(stop.clone()));
         let watching = tokio::spawn(watch(Arc::clone(relay), self.readiness.check("outbox")));
         tokio::select! {
@@ -184,7 +228,11 @@ impl Application {
         let steps = drain(&self.config, &self.readiness, handle).await;
         let mut steps = steps;
         stop.cancel();
-        if steps.run("flush", self.config.shutdown.flush, &mut dispatching).await.is_none() {
+        if steps
+            .run("flush", self.config.shutdown.flush, &mut dispatching)
+            .await
+            .is_none()
+        {
             dispatching.abort();
         }
         watching.abort();
@@ -193,7 +241,13 @@ impl Application {
         drop(serving.await);
         drop(self.relay);
         let thread = self.thread;
-        steps.run("close", CLOSE, tokio::task::spawn_blocking(move || drop(thread.join()))).await;
+        steps
+            .run(
+                "close",
+                CLOSE,
+                tokio::task::spawn_blocking(move || drop(thread.join())),
+            )
+            .await;
         self.admin.stop().await;
         Ok(steps.exit())
     }
@@ -205,7 +259,13 @@ async fn drain(config: &Config, readiness: &Readiness, handle: ServerHandle) -> 
     tokio::time::sleep(config.shutdown.unready).await;
     let mut steps = Steps::new();
     // The listener keeps the budget itself; a second more is for it to notice.
-    steps.run("drain", config.shutdown.drain + Duration::from_secs(1), handle.stop(true)).await;
+    steps
+        .run(
+            "drain",
+            config.shutdown.drain + Duration::from_secs(1),
+            handle.stop(true),
+        )
+        .await;
     steps
 }
 
@@ -248,7 +308,9 @@ fn register_reloads(
         let renderer = Renderer::load(config).map_err(|error| error.to_string())?;
         let transport = Transport::load(config).map_err(|error| error.to_string())?;
         if let Some(level) = &level {
-            level.set(&config.telemetry.log).map_err(|error| error.to_string())?;
+            level
+                .set(&config.telemetry.log)
+                .map_err(|error| error.to_string())?;
         }
         live.policy.store(Arc::new(policy));
         live.renderer.store(Arc::new(renderer));

@@ -23,17 +23,28 @@ pub(crate) struct Body {
 
 impl Budget {
     pub(crate) fn new(config: &config::Body) -> Self {
-        Self(Arc::new(Semaphore::new(config.max_in_flight_bytes.as_usize().min(Semaphore::MAX_PERMITS))))
+        Self(Arc::new(Semaphore::new(
+            config
+                .max_in_flight_bytes
+                .as_usize()
+                .min(Semaphore::MAX_PERMITS),
+        )))
     }
 
     fn take(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Refusal> {
         let bytes = u32::try_from(bytes).map_err(|_| Refusal::Saturated)?;
-        Arc::clone(&self.0).try_acquire_many_owned(bytes).map_err(|_| Refusal::Saturated)
+        Arc::clone(&self.0)
+            .try_acquire_many_owned(bytes)
+            .map_err(|_| Refusal::Saturated)
     }
 }
 
 /// Reads the whole body. What was declared is not believed: room is taken for what has come.
-pub(crate) async fn read(mut payload: Payload, limits: &config::Body, budget: &Budget) -> Result<Body, Refusal> {
+pub(crate) async fn read(
+    mut payload: Payload,
+    limits: &config::Body,
+    budget: &Budget,
+) -> Result<Body, Refusal> {
     let limit = limits.max_bytes.as_usize();
     let deadline = Instant::now() + limits.timeout;
     let mut bytes = Vec::new();
@@ -41,7 +52,12 @@ pub(crate) async fn read(mut payload: Payload, limits: &config::Body, budget: &B
     loop {
         let chunk = match timeout_at(deadline, payload.next()).await {
             Err(_) => return Err(Refusal::SlowBody),
-            Ok(None) => return Ok(Body { bytes, _place: place }),
+            Ok(None) => {
+                return Ok(Body {
+                    bytes,
+                    _place: place,
+                });
+            }
             Ok(Some(Err(_))) => return Err(Refusal::CutOff),
             Ok(Some(Ok(chunk))) => chunk,
         };

@@ -69,7 +69,8 @@ pub(crate) fn url(text: &str) -> String {
     let text = text.trim();
     let scheme = text.split_once("://").map_or("", |(scheme, _)| scheme);
     let is_web = scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https");
-    let is_plain = |c: char| c.is_ascii_graphic() && !matches!(c, '"' | '\'' | '<' | '>' | '`' | '\\');
+    let is_plain =
+        |c: char| c.is_ascii_graphic() && !matches!(c, '"' | '\'' | '<' | '>' | '`' | '\\');
     if is_web && text.len() <= URL_BYTES && text.chars().all(is_plain) {
         text.to_owned()
     } else {
@@ -119,7 +120,10 @@ mod tests {
     #[test]
     fn a_line_holds_no_line_end_and_turns_no_text_around() {
         assert_eq!(line("a\r\nBcc: x@y\tz  \u{85}w", 100), "a Bcc: x@y z w");
-        assert_eq!(line("safe\u{202E}gpj.exe\u{2066}\u{200B}", 100), "safegpj.exe");
+        assert_eq!(
+            line("safe\u{202E}gpj.exe\u{2066}\u{200B}", 100),
+            "safegpj.exe"
+        );
         assert_eq!(line("\0\u{7f}a", 100), "a");
     }
 
@@ -132,12 +136,19 @@ mod tests {
 
     #[test]
     fn text_keeps_its_lines() {
-        assert_eq!(text("a\r\nb\rc\n\td\u{1b}[31m\n\n", 100), "a\nb\nc\n\td[31m");
+        assert_eq!(
+            text("a\r\nb\rc\n\td\u{1b}[31m\n\n", 100),
+            "a\nb\nc\n\td[31m"
+        );
     }
 
     #[test]
     fn only_web_addresses_become_links() {
-        for good in ["https://x/y?a=%22b%22#/c", "http://grafana:3000/d/1", "HTTPS://X"] {
+        for good in [
+            "https://x/y?a=%22b%22#/c",
+            "http://grafana:3000/d/1",
+            "HTTPS://X",
+        ] {
             assert_eq!(url(good), good);
         }
         for bad in [

@@ -325,7 +325,10 @@ impl Config {
         let fault = |key: &str, why: &str| Some((key.to_owned(), why.to_owned()));
         let (body, outbox, mail, api) = (&self.body, &self.outbox, &self.mail, &self.api);
         if body.max_bytes.0 == 0 || body.max_in_flight_bytes < body.max_bytes {
-            return fault("body.max_in_flight_bytes", "must be at least body.max_bytes, which must be more than 0");
+            return fault(
+                "body.max_in_flight_bytes",
+                "must be at least body.max_bytes, which must be more than 0",
+            );
         }
         if !(64..=8192).contains(&self.alerts.max_value_bytes.0) {
             return fault("alerts.max_value_bytes", "must be between 64B and 8KiB");
@@ -346,18 +349,34 @@ impl Config {
             return Some(("mail.from".to_owned(), why));
         }
         if mail.to.is_empty() {
-            return fault("mail.to", "needs an address: an alert that no route takes must go somewhere");
+            return fault(
+                "mail.to",
+                "needs an address: an alert that no route takes must go somewhere",
+            );
         }
-        if let Some(why) = mail.to.iter().chain(&mail.reply_to).find_map(|to| mailbox(to).err()) {
+        if let Some(why) = mail
+            .to
+            .iter()
+            .chain(&mail.reply_to)
+            .find_map(|to| mailbox(to).err())
+        {
             return Some(("mail.to".to_owned(), why));
         }
-        if !mail.alertmanager_url.is_empty() && crate::clean::url(&mail.alertmanager_url).is_empty() {
-            return fault("mail.alertmanager_url", "must begin with http:// or https://");
+        if !mail.alertmanager_url.is_empty() && crate::clean::url(&mail.alertmanager_url).is_empty()
+        {
+            return fault(
+                "mail.alertmanager_url",
+                "must begin with http:// or https://",
+            );
         }
         if mail.transport == TransportKind::Api {
             for (key, url, is_needed) in [
                 ("api.url", &api.url, true),
-                ("api.oauth2_url", &api.oauth2_url, api.authentication == Authentication::OAuth2),
+                (
+                    "api.oauth2_url",
+                    &api.oauth2_url,
+                    api.authentication == Authentication::OAuth2,
+                ),
             ] {
                 if is_needed && crate::clean::url(url).is_empty() {
                     return fault(key, "must begin with http:// or https://");
@@ -378,23 +397,41 @@ impl Config {
             ("retry.first", self.retry.first),
             ("retry.longest", self.retry.longest),
         ];
-        if let Some((key, _)) = times.iter().find(|(_, time)| *time < Duration::from_millis(1)) {
+        if let Some((key, _)) = times
+            .iter()
+            .find(|(_, time)| *time < Duration::from_millis(1))
+        {
             return fault(key, "must be at least 1ms");
         }
-        if self.retry.max_attempts == 0 || self.retry.max_refusals == 0 || self.retry.concurrency == 0 {
-            return fault("retry", "max_attempts, max_refusals and concurrency must be at least 1");
+        if self.retry.max_attempts == 0
+            || self.retry.max_refusals == 0
+            || self.retry.concurrency == 0
+        {
+            return fault(
+                "retry",
+                "max_attempts, max_refusals and concurrency must be at least 1",
+            );
         }
         self.routes_fault().or_else(|| Policy::of(self).err())
     }
 
     fn routes_fault(&self) -> Option<(String, String)> {
         for (at, route) in self.routes.iter().enumerate() {
-            let fault = |why: String| Some(("routes".to_owned(), format!("route {} `{}`: {why}", at + 1, route.name)));
+            let fault = |why: String| {
+                Some((
+                    "routes".to_owned(),
+                    format!("route {} `{}`: {why}", at + 1, route.name),
+                ))
+            };
             let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
             if route.name.is_empty() || route.name.len() > 64 || !route.name.chars().all(is_plain) {
                 return fault("the name must be of letters, digits, `-` and `_`".to_owned());
             }
-            if route.name == crate::policy::FALLBACK || self.routes[..at].iter().any(|other| other.name == route.name) {
+            if route.name == crate::policy::FALLBACK
+                || self.routes[..at]
+                    .iter()
+                    .any(|other| other.name == route.name)
+            {
                 return fault("the name is taken".to_owned());
             }
             if route.to.is_empty() {
@@ -403,7 +440,11 @@ impl Config {
             if let Some(why) = route.to.iter().find_map(|to| mailbox(to).err()) {
                 return fault(why);
             }
-            if let Some(why) = route.matchers.iter().find_map(|text| Matcher::parse(text).err()) {
+            if let Some(why) = route
+                .matchers
+                .iter()
+                .find_map(|text| Matcher::parse(text).err())
+            {
                 return fault(why);
             }
         }
@@ -413,8 +454,9 @@ impl Config {
 
 /// Reads an address such as `On call <oncall@example.com>`.
 pub(crate) fn mailbox(text: &str) -> Result<Mailbox, String> {
-    text.parse()
-        .map_err(|_| format!("`{text}` is not an address; write name@example.com or Name <name@example.com>"))
+    text.parse().map_err(|_| {
+        format!("`{text}` is not an address; write name@example.com or Name <name@example.com>")
+    })
 }
 
 #[cfg(test)]
@@ -422,17 +464,29 @@ mod tests {
     use super::*;
 
     fn layers() -> Layers {
-        Layers { env: Vec::new(), ..Layers::new("alert-relay", DEFAULT_TOML) }
+        Layers {
+            env: Vec::new(),
+            ..Layers::new("alert-relay", DEFAULT_TOML)
+        }
     }
 
     #[test]
     fn the_embedded_reference_is_a_valid_configuration_with_the_documented_defaults() {
         let config = Config::load(layers()).expect("valid").config;
-        assert_eq!((config.listen.address.port(), config.admin.address.port()), (8083, 9083));
+        assert_eq!(
+            (config.listen.address.port(), config.admin.address.port()),
+            (8083, 9083)
+        );
         assert_eq!(config.outbox.max_bytes, ByteSize(64 << 20));
         assert_eq!(config.outbox.dedup_window, Duration::from_secs(3 * 3600));
-        assert_eq!((config.rate.mails, config.rate.digest_every), (10, Duration::from_secs(300)));
-        assert_eq!((config.retry.max_attempts, config.retry.max_age), (200, Duration::from_secs(86_400)));
+        assert_eq!(
+            (config.rate.mails, config.rate.digest_every),
+            (10, Duration::from_secs(300))
+        );
+        assert_eq!(
+            (config.retry.max_attempts, config.retry.max_age),
+            (200, Duration::from_secs(86_400))
+        );
     }
 
     #[test]
@@ -449,10 +503,18 @@ mod tests {
             ("api.method", "GET"),
             ("smtp.timeout", "0s"),
         ] {
-            let text = Config::load(layers().set(key, value)).expect_err(key).to_string();
-            assert!(text.contains(&format!("`{key}`")) && text.contains("--set"), "{text}");
+            let text = Config::load(layers().set(key, value))
+                .expect_err(key)
+                .to_string();
+            assert!(
+                text.contains(&format!("`{key}`")) && text.contains("--set"),
+                "{text}"
+            );
         }
-        assert!(Config::load(layers().set("mail.transport", "api")).is_err(), "an API needs its address");
+        assert!(
+            Config::load(layers().set("mail.transport", "api")).is_err(),
+            "an API needs its address"
+        );
     }
 
     #[test]
@@ -461,15 +523,28 @@ mod tests {
             let folder = tempfile::tempdir().expect("a folder");
             let file = folder.path().join("relay.toml");
             std::fs::write(&file, text).expect("written");
-            Config::load(Layers { file: Some(file), ..layers() }).map(drop).map_err(|error| error.to_string())
+            Config::load(Layers {
+                file: Some(file),
+                ..layers()
+            })
+            .map(drop)
+            .map_err(|error| error.to_string())
         };
-        let route = |more: &str| format!("[[routes]]\nname = \"db\"\nmatchers = ['team=\"db\"']\nto = [\"d@example.com\"]\n{more}");
+        let route = |more: &str| {
+            format!(
+                "[[routes]]\nname = \"db\"\nmatchers = ['team=\"db\"']\nto = [\"d@example.com\"]\n{more}"
+            )
+        };
         assert_eq!(with(&route("")), Ok(()));
         let twice = with(&format!("{}{}", route(""), route(""))).expect_err("the same name");
         assert!(twice.contains("taken"), "{twice}");
         let wrong = with(&route("").replace("team=", "team")).expect_err("no operator");
         assert!(wrong.contains("matcher"), "{wrong}");
-        let quiet = |zone: &str| format!("[[quiet_hours]]\nseverities = [\"info\"]\nfrom = \"20:00\"\nto = \"07:00\"\ntime_zone = \"{zone}\"\n");
+        let quiet = |zone: &str| {
+            format!(
+                "[[quiet_hours]]\nseverities = [\"info\"]\nfrom = \"20:00\"\nto = \"07:00\"\ntime_zone = \"{zone}\"\n"
+            )
+        };
         assert_eq!(with(&quiet("Europe/Berlin")), Ok(()));
         let zone = with(&quiet("Europe/Atlantis")).expect_err("no such place");
         assert!(zone.contains("Atlantis"), "{zone}");

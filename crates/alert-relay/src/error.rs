@@ -17,7 +17,9 @@ const RETRY_AFTER: Duration = Duration::from_secs(5);
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Refusal {
     /// Split it.
-    #[error("the body has more than {limit} bytes; let fewer alerts share a webhook, with `max_alerts` in Alertmanager")]
+    #[error(
+        "the body has more than {limit} bytes; let fewer alerts share a webhook, with `max_alerts` in Alertmanager"
+    )]
     TooLarge {
         /// The limit.
         limit: usize,
@@ -67,16 +69,25 @@ impl Refusal {
             Self::SlowBody => Problem::new(ErrorCode::RequestTimeout, detail),
             Self::CutOff => Problem::new(ErrorCode::BadRequest, detail),
             Self::Encoded => Problem::new(ErrorCode::UnsupportedEncoding, detail),
-            Self::Unauthorized => {
-                Problem::new(ErrorCode::Unauthorized, detail).with_header("www-authenticate", "Bearer realm=\"alert-relay\"")
-            }
+            Self::Unauthorized => Problem::new(ErrorCode::Unauthorized, detail)
+                .with_header("www-authenticate", "Bearer realm=\"alert-relay\""),
             Self::Forbidden => Problem::new(ErrorCode::Forbidden, detail),
-            Self::Webhook(WebhookError::Malformed { .. }) => Problem::new(ErrorCode::MalformedJson, detail),
-            Self::Webhook(WebhookError::Shape { .. }) => Problem::new(ErrorCode::Unprocessable, detail),
-            Self::Saturated | Self::Outbox(OutboxError::Full) => {
-                Problem::named(StatusCode::SERVICE_UNAVAILABLE, "saturated", "Saturated", detail).retry_after(RETRY_AFTER)
+            Self::Webhook(WebhookError::Malformed { .. }) => {
+                Problem::new(ErrorCode::MalformedJson, detail)
             }
-            Self::Outbox(_) => Problem::new(ErrorCode::Unavailable, detail).retry_after(RETRY_AFTER),
+            Self::Webhook(WebhookError::Shape { .. }) => {
+                Problem::new(ErrorCode::Unprocessable, detail)
+            }
+            Self::Saturated | Self::Outbox(OutboxError::Full) => Problem::named(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "saturated",
+                "Saturated",
+                detail,
+            )
+            .retry_after(RETRY_AFTER),
+            Self::Outbox(_) => {
+                Problem::new(ErrorCode::Unavailable, detail).retry_after(RETRY_AFTER)
+            }
         }
     }
 

@@ -38,7 +38,9 @@ fn main() -> ExitCode {
         let telemetry = telemetry::init(&loaded.config.telemetry, NAME, VERSION)?;
         let reload = Reload::new();
         let shutdown = lifecycle::watch(args.exit_with_parent, reload.clone())?;
-        let app = Application::build(loaded, reload, Some(telemetry.level())).await.context("start")?;
+        let app = Application::build(loaded, reload, Some(telemetry.level()))
+            .await
+            .context("start")?;
         let exit = app.run(shutdown).await.context("serve")?;
         telemetry.shutdown();
         anyhow::Ok(exit)

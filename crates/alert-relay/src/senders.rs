@@ -35,7 +35,9 @@ const MIN_SECRET_BYTES: usize = 16;
 #[derive(Debug, thiserror::Error)]
 pub enum SendersError {
     /// No file is configured.
-    #[error("no senders file is configured: set senders.file; docs/alert-relay.md shows what goes into it")]
+    #[error(
+        "no senders file is configured: set senders.file; docs/alert-relay.md shows what goes into it"
+    )]
     Unset,
     /// It cannot be read.
     #[error("cannot read the senders file {}: {source}", path.display())]
@@ -97,7 +99,12 @@ pub(crate) struct Sender {
 #[derive(Debug, Clone)]
 enum Proof {
     Token([u8; 32]),
-    Signature { secret: SecretString, signature: HeaderName, timestamp: Option<HeaderName>, max_skew: Duration },
+    Signature {
+        secret: SecretString,
+        signature: HeaderName,
+        timestamp: Option<HeaderName>,
+        max_skew: Duration,
+    },
 }
 
 /// The senders known now. Cloning gives another handle to the same.
@@ -122,7 +129,10 @@ impl Senders {
     /// # Errors
     /// [`SendersError`].
     pub(crate) fn load(path: &Path) -> Result<Self, SendersError> {
-        Ok(Self { path: path.to_owned(), known: Arc::new(ArcSwap::from_pointee(read(path)?)) })
+        Ok(Self {
+            path: path.to_owned(),
+            known: Arc::new(ArcSwap::from_pointee(read(path)?)),
+        })
     }
 
     /// Reads the file again, and tells how many senders it names.
@@ -155,7 +165,10 @@ impl Senders {
         let (scheme, token) = values.next()?.to_str().ok()?.split_once(' ')?;
         let token = token.trim();
         // Two headers: which one a proxy in between has looked at, nobody knows.
-        if !scheme.eq_ignore_ascii_case("bearer") || token.len() > MAX_TOKEN_BYTES || values.next().is_some() {
+        if !scheme.eq_ignore_ascii_case("bearer")
+            || token.len() > MAX_TOKEN_BYTES
+            || values.next().is_some()
+        {
             return None;
         }
         let hash: [u8; 32] = Sha256::digest(token.as_bytes()).into();
@@ -171,23 +184,54 @@ impl Senders {
     }
 
     /// The sender whose signature a request has.
-    pub(crate) fn by_signature(&self, headers: &HeaderMap, body: &[u8], now_ms: u64) -> Option<Sender> {
+    pub(crate) fn by_signature(
+        &self,
+        headers: &HeaderMap,
+        body: &[u8],
+        now_ms: u64,
+    ) -> Option<Sender> {
         let known = self.known.load();
-        known.iter().find(|sender| sender.has_signed(headers, body, now_ms)).cloned()
+        known
+            .iter()
+            .find(|sender| sender.has_signed(headers, body, now_ms))
+            .cloned()
     }
 }
 
 impl Sender {
     fn has_signed(&self, headers: &HeaderMap, body: &[u8], now_ms: u64) -> bool {
-        let Proof::Signature { secret, signature, timestamp, max_skew } = &self.proof else { return false };
-        let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
-        let Some(given) = text(signature) else { return false };
+        let Proof::Signature {
+            secret,
+            signature,
+            timestamp,
+            max_skew,
+        } = &self.proof
+        else {
+            return false;
+        };
+        let text = |name: &HeaderName| {
+            headers
+                .get(name)
+                .and_then(|value| value.to_str().ok())
+                .map(str::trim)
+        };
+        let Some(given) = text(signature) else {
+            return false;
+        };
         let given = given.strip_prefix("sha256=").unwrap_or(given);
-        let Some(given) = unhex::<32>(given) else { return false };
-        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.expose_secret().as_bytes()) else { return false };
+        let Some(given) = unhex::<32>(given) else {
+            return false;
+        };
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.expose_secret().as_bytes()) else {
+            return false;
+        };
         if let Some(name) = timestamp {
-            let Some(stamp) = text(name) else { return false };
-            let Ok(seconds) = stamp.parse::<u64>() else { return false };
+            let Some(stamp) = text(name) else {
+                return false;
+            };
+            let Ok(seconds) = stamp.parse::<u64>() else {
+                return false;
+            };
             let skew = Duration::from_millis(now_ms.abs_diff(seconds.saturating_mul(1000)));
             if skew > *max_skew {
                 return false;
@@ -205,14 +249,22 @@ fn read(path: &Path) -> Result<Vec<Sender>, SendersError> {
     if path.as_os_str().is_empty() {
         return Err(SendersError::Unset);
     }
-    let text = std::fs::read_to_string(path).map_err(|source| SendersError::Read { path: path.to_owned(), source })?;
-    parse(&text).map_err(|why| SendersError::Wrong { path: path.to_owned(), why })
+    let text = std::fs::read_to_string(path).map_err(|source| SendersError::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    parse(&text).map_err(|why| SendersError::Wrong {
+        path: path.to_owned(),
+        why,
+    })
 }
 
 fn parse(text: &str) -> Result<Vec<Sender>, String> {
     // An error of TOML shows the line it is on, which may be a secret's.
     let file: File = toml::from_str(text).map_err(|error: toml::de::Error| {
-        let line = error.span().map_or(0, |span| text[..span.start].matches('\n').count() + 1);
+        let line = error
+            .span()
+            .map_or(0, |span| text[..span.start].matches('\n').count() + 1);
         format!("line {line}: {}", error.message())
     })?;
     if file.senders.is_empty() {
@@ -223,13 +275,20 @@ fn parse(text: &str) -> Result<Vec<Sender>, String> {
 
 fn sender(entry: Entry) -> Result<Sender, String> {
     let wrong = |why: &str| format!("sender `{}`: {why}", entry.name);
-    let header = |text: &str| HeaderName::try_from(text).map_err(|_| wrong("a header's name is not one"));
+    let header =
+        |text: &str| HeaderName::try_from(text).map_err(|_| wrong("a header's name is not one"));
     let is_short = |secret: &SecretString| secret.expose_secret().len() < MIN_SECRET_BYTES;
-    let too_short = || wrong("a token or secret needs at least 16 characters; `openssl rand -hex 32` makes one");
+    let too_short = || {
+        wrong("a token or secret needs at least 16 characters; `openssl rand -hex 32` makes one")
+    };
     let proof = match (&entry.token, &entry.token_sha256, &entry.hmac_secret) {
         (Some(token), None, None) if is_short(token) => return Err(too_short()),
-        (Some(token), None, None) => Proof::Token(Sha256::digest(token.expose_secret().as_bytes()).into()),
-        (None, Some(hash), None) => Proof::Token(unhex(hash).ok_or_else(|| wrong("token_sha256 must be 64 hexadecimal digits"))?),
+        (Some(token), None, None) => {
+            Proof::Token(Sha256::digest(token.expose_secret().as_bytes()).into())
+        }
+        (None, Some(hash), None) => Proof::Token(
+            unhex(hash).ok_or_else(|| wrong("token_sha256 must be 64 hexadecimal digits"))?,
+        ),
         (None, None, Some(secret)) if is_short(secret) => return Err(too_short()),
         (None, None, Some(secret)) => Proof::Signature {
             secret: secret.clone(),
@@ -242,7 +301,11 @@ fn sender(entry: Entry) -> Result<Sender, String> {
     if entry.operator && matches!(proof, Proof::Signature { .. }) {
         return Err(wrong("an operator needs a token"));
     }
-    Ok(Sender { name: entry.name.as_str().into(), is_operator: entry.operator, proof })
+    Ok(Sender {
+        name: entry.name.as_str().into(),
+        is_operator: entry.operator,
+        proof,
+    })
 }
 
 fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
@@ -263,13 +326,19 @@ mod tests {
     use super::*;
 
     fn senders(text: &str) -> Senders {
-        Senders { path: PathBuf::new(), known: Arc::new(ArcSwap::from_pointee(parse(text).expect("senders"))) }
+        Senders {
+            path: PathBuf::new(),
+            known: Arc::new(ArcSwap::from_pointee(parse(text).expect("senders"))),
+        }
     }
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
         let mut headers = HeaderMap::new();
         for (name, value) in pairs {
-            headers.append(HeaderName::from_static(name), HeaderValue::from_str(value).expect("a value"));
+            headers.append(
+                HeaderName::from_static(name),
+                HeaderValue::from_str(value).expect("a value"),
+            );
         }
         headers
     }
@@ -279,13 +348,26 @@ mod tests {
     #[test]
     fn a_token_names_its_sender_and_anything_else_nobody() {
         let senders = senders(BOTH);
-        let name = |value: &str| senders.by_token(&headers(&[("authorization", value)])).map(|sender| sender.name.to_string());
+        let name = |value: &str| {
+            senders
+                .by_token(&headers(&[("authorization", value)]))
+                .map(|sender| sender.name.to_string())
+        };
         assert_eq!(name("Bearer 0123456789abcdef").as_deref(), Some("am"));
         assert_eq!(name("bearer  0123456789abcdef ").as_deref(), Some("am"));
-        for wrong in ["Bearer 0123456789abcdeg", "Basic 0123456789abcdef", "Bearer", "Bearer fedcba9876543210", ""] {
+        for wrong in [
+            "Bearer 0123456789abcdeg",
+            "Basic 0123456789abcdef",
+            "Bearer",
+            "Bearer fedcba9876543210",
+            "",
+        ] {
             assert_eq!(name(wrong), None, "{wrong}");
         }
-        let twice = headers(&[("authorization", "Bearer 0123456789abcdef"), ("authorization", "Bearer x")]);
+        let twice = headers(&[
+            ("authorization", "Bearer 0123456789abcdef"),
+            ("authorization", "Bearer x"),
+        ]);
         assert!(senders.by_token(&twice).is_none());
     }
 
@@ -297,10 +379,21 @@ mod tests {
         assert_eq!(unhex::<32>(good), None, "half a signature is none");
         let mut mac = Hmac::<Sha256>::new_from_slice(b"fedcba9876543210").expect("any length");
         mac.update(b"{\"a\":1}");
-        let signature: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+        let signature: String = mac
+            .finalize()
+            .into_bytes()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
         let signed = headers(&[("x-grafana-alerting-signature", &signature)]);
         assert!(matches!(senders.claim(&signed), Some(Claim::Signed)));
-        assert_eq!(senders.by_signature(&signed, b"{\"a\":1}", 0).map(|sender| sender.name.to_string()).as_deref(), Some("g"));
+        assert_eq!(
+            senders
+                .by_signature(&signed, b"{\"a\":1}", 0)
+                .map(|sender| sender.name.to_string())
+                .as_deref(),
+            Some("g")
+        );
         assert!(senders.by_signature(&signed, b"{\"a\":2}", 0).is_none());
         assert!(senders.claim(&headers(&[])).is_none());
     }
@@ -312,13 +405,39 @@ mod tests {
         );
         let mut mac = Hmac::<Sha256>::new_from_slice(b"fedcba9876543210").expect("any length");
         mac.update(b"1700000000:{}");
-        let signature: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-        let signed = headers(&[("x-grafana-alerting-signature", &signature), ("x-grafana-alerting-timestamp", "1700000000")]);
-        assert!(senders.by_signature(&signed, b"{}", 1_700_000_059_000).is_some());
-        assert!(senders.by_signature(&signed, b"{}", 1_700_000_061_000).is_none(), "too old");
-        assert!(senders.by_signature(&signed, b"{}", 1_699_999_939_000).is_none(), "from the future");
+        let signature: String = mac
+            .finalize()
+            .into_bytes()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        let signed = headers(&[
+            ("x-grafana-alerting-signature", &signature),
+            ("x-grafana-alerting-timestamp", "1700000000"),
+        ]);
+        assert!(
+            senders
+                .by_signature(&signed, b"{}", 1_700_000_059_000)
+                .is_some()
+        );
+        assert!(
+            senders
+                .by_signature(&signed, b"{}", 1_700_000_061_000)
+                .is_none(),
+            "too old"
+        );
+        assert!(
+            senders
+                .by_signature(&signed, b"{}", 1_699_999_939_000)
+                .is_none(),
+            "from the future"
+        );
         let without = headers(&[("x-grafana-alerting-signature", &signature)]);
-        assert!(senders.by_signature(&without, b"{}", 1_700_000_000_000).is_none());
+        assert!(
+            senders
+                .by_signature(&without, b"{}", 1_700_000_000_000)
+                .is_none()
+        );
     }
 
     #[test]

@@ -25,7 +25,10 @@ pub(crate) fn retry_after(value: &str) -> Option<Duration> {
         Ok(seconds) => Some(Duration::from_secs(seconds)),
         Err(_) => {
             let date = httpdate::parse_http_date(value).ok()?;
-            Some(date.duration_since(std::time::SystemTime::now()).unwrap_or_default())
+            Some(
+                date.duration_since(std::time::SystemTime::now())
+                    .unwrap_or_default(),
+            )
         }
     }
 }
@@ -47,25 +50,51 @@ mod tests {
 
     #[test]
     fn pauses_grow_to_a_limit_and_are_not_the_same_twice() {
-        for (attempts, most) in [(1, 2_000), (2, 4_000), (5, 32_000), (6, 60_000), (4_000_000, 60_000)] {
-            let pauses: Vec<_> = (0..50).map(|_| pause_ms(&retry(), attempts, None)).collect();
-            assert!(pauses.iter().all(|pause| (most / 2..=most).contains(pause)), "{attempts}: {pauses:?}");
-            assert!(pauses.iter().any(|pause| pause != &pauses[0]), "{attempts}: {pauses:?}");
+        for (attempts, most) in [
+            (1, 2_000),
+            (2, 4_000),
+            (5, 32_000),
+            (6, 60_000),
+            (4_000_000, 60_000),
+        ] {
+            let pauses: Vec<_> = (0..50)
+                .map(|_| pause_ms(&retry(), attempts, None))
+                .collect();
+            assert!(
+                pauses.iter().all(|pause| (most / 2..=most).contains(pause)),
+                "{attempts}: {pauses:?}"
+            );
+            assert!(
+                pauses.iter().any(|pause| pause != &pauses[0]),
+                "{attempts}: {pauses:?}"
+            );
         }
     }
 
     #[test]
     fn what_was_asked_for_is_kept_within_an_hour() {
-        assert_eq!(pause_ms(&retry(), 1, Some(Duration::from_secs(120))), 120_000);
-        assert_eq!(pause_ms(&retry(), 1, Some(Duration::from_secs(999_999))), 3_600_000);
+        assert_eq!(
+            pause_ms(&retry(), 1, Some(Duration::from_secs(120))),
+            120_000
+        );
+        assert_eq!(
+            pause_ms(&retry(), 1, Some(Duration::from_secs(999_999))),
+            3_600_000
+        );
     }
 
     #[test]
     fn a_retry_after_is_seconds_or_a_date() {
         assert_eq!(retry_after(" 17 "), Some(Duration::from_secs(17)));
         let soon = httpdate::fmt_http_date(std::time::SystemTime::now() + Duration::from_secs(100));
-        assert!(retry_after(&soon).is_some_and(|wait| (95..=100).contains(&wait.as_secs())), "{soon}");
-        assert_eq!(retry_after("Wed, 21 Oct 2015 07:28:00 GMT"), Some(Duration::ZERO));
+        assert!(
+            retry_after(&soon).is_some_and(|wait| (95..=100).contains(&wait.as_secs())),
+            "{soon}"
+        );
+        assert_eq!(
+            retry_after("Wed, 21 Oct 2015 07:28:00 GMT"),
+            Some(Duration::ZERO)
+        );
         assert_eq!(retry_after("soon"), None);
     }
 }

@@ -90,7 +90,9 @@ pub(crate) struct Dispatcher {
 
 /// Now, in Unix milliseconds.
 pub(crate) fn now_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, millis)
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, millis)
 }
 
 impl Dispatcher {
@@ -159,10 +161,23 @@ impl Dispatcher {
     async fn make_mails(&mut self, now: u64) -> u64 {
         let policy = self.live.policy.load_full();
         let (due, mut wake, quiet) = due_groups(&self.outbox.index(), &policy, now);
-        self.metrics.quiet_alerts.set(i64::try_from(quiet.alerts).unwrap_or(i64::MAX));
-        self.metrics.oldest_seconds.set(i64::try_from(quiet.oldest_ms.map_or(0, |oldest| now.saturating_sub(oldest)) / 1000).unwrap_or(0));
+        self.metrics
+            .quiet_alerts
+            .set(i64::try_from(quiet.alerts).unwrap_or(i64::MAX));
+        self.metrics.oldest_seconds.set(
+            i64::try_from(
+                quiet
+                    .oldest_ms
+                    .map_or(0, |oldest| now.saturating_sub(oldest))
+                    / 1000,
+            )
+            .unwrap_or(0),
+        );
         for (route, lanes) in due {
-            let pace = self.paces.entry(Arc::clone(&route)).or_insert_with(|| Pace::new(&policy.rate, now));
+            let pace = self
+                .paces
+                .entry(Arc::clone(&route))
+                .or_insert_with(|| Pace::new(&policy.rate, now));
             let composed = match pace.turn(&policy.rate, lanes.len(), now) {
                 Turn::Wait(until) => {
                     wake = wake.min(until);
@@ -172,7 +187,11 @@ impl Dispatcher {
                     self.metrics.digests.inc();
                     vec![(lanes, true)]
                 }
-                Turn::Single(count) => lanes.into_iter().take(count).map(|lane| (vec![lane], false)).collect(),
+                Turn::Single(count) => lanes
+                    .into_iter()
+                    .take(count)
+                    .map(|lane| (vec![lane], false))
+                    .collect(),
             };
             for (lanes, is_digest) in composed {
                 let what = Compose {
@@ -204,15 +223,19 @@ impl Dispatcher {
         let (ready, wake) = ready_mails(&self.outbox.index(), &self.busy, room, now);
         for id in ready {
             self.busy.insert(id);
-            let (outbox, live, metrics) = (self.outbox.clone(), self.live.clone(), self.metrics.clone());
-            self.sending.spawn(async move { attempt(id, &outbox, &live, &metrics).await });
+            let (outbox, live, metrics) =
+                (self.outbox.clone(), self.live.clone(), self.metrics.clone());
+            self.sending
+                .spawn(async move { attempt(id, &outbox, &live, &metrics).await });
         }
         wake
     }
 
     /// Draws the conclusion from an attempt and writes it down.
     async fn settle(&mut self, attempt: Attempt) {
-        self.metrics.send_seconds.observe(attempt.elapsed.as_secs_f64());
+        self.metrics
+            .send_seconds
+            .observe(attempt.elapsed.as_secs_f64());
         let Some((mail, outcome)) = attempt.result else {
             self.busy.remove(&attempt.id);
             return;
@@ -228,9 +251,13 @@ impl Dispatcher {
         let failure = match outcome {
             Outcome::Sent => {
                 self.metrics.mail("sent");
-                self.metrics.last_sent.set(i64::try_from(now / 1000).unwrap_or_default());
+                self.metrics
+                    .last_sent
+                    .set(i64::try_from(now / 1000).unwrap_or_default());
                 #[expect(clippy::cast_precision_loss, reason = "milliseconds of some days")]
-                self.metrics.delivery_seconds.observe(now.saturating_sub(mail.created_ms) as f64 / 1e3);
+                self.metrics
+                    .delivery_seconds
+                    .observe(now.saturating_sub(mail.created_ms) as f64 / 1e3);
                 info!(
                     route = mail.route,
                     message_id = mail.message_id,
@@ -272,7 +299,11 @@ impl Dispatcher {
         if failure.is_everyones() && failure.retry_after().is_some() {
             self.paused_ms = self.paused_ms.max(mail.next_ms);
         }
-        self.metrics.mail(if failure.is_refusal() { "refused" } else { "postponed" });
+        self.metrics.mail(if failure.is_refusal() {
+            "refused"
+        } else {
+            "postponed"
+        });
         warn!(
             route = mail.route,
             message_id = mail.message_id,
@@ -319,7 +350,11 @@ async fn attempt(id: u64, outbox: &Outbox, live: &Live, metrics: &Metrics) -> At
             None
         }
     };
-    Attempt { id, result, elapsed: started.elapsed() }
+    Attempt {
+        id,
+        result,
+        elapsed: started.elapsed(),
+    }
 }
 
 /// Renders and sends.
@@ -347,22 +382,33 @@ fn due_groups(index: &Index, policy: &Policy, now: u64) -> (Due, u64, Quiet) {
     let mut due: BTreeMap<Arc<str>, Vec<(u64, u64)>> = BTreeMap::new();
     let mut until: HashMap<Arc<str>, Option<u64>> = HashMap::new();
     let mut wake = u64::MAX;
-    let mut quiet = Quiet { alerts: 0, oldest_ms: index.mails.values().map(|mail| mail.created_ms).min() };
+    let mut quiet = Quiet {
+        alerts: 0,
+        oldest_ms: index.mails.values().map(|mail| mail.created_ms).min(),
+    };
     for ((route, lane), group) in &index.groups {
         let severity = &group.severity;
         let end = match until.get(severity) {
             Some(end) => *end,
-            None => *until.entry(Arc::clone(severity)).or_insert_with(|| policy.quiet_until(severity, now)),
+            None => *until
+                .entry(Arc::clone(severity))
+                .or_insert_with(|| policy.quiet_until(severity, now)),
         };
         if let Some(end) = end {
             quiet.alerts += group.count;
             wake = wake.min(end);
             continue;
         }
-        quiet.oldest_ms = Some(quiet.oldest_ms.map_or(group.first_ms, |oldest| oldest.min(group.first_ms)));
+        quiet.oldest_ms = Some(
+            quiet
+                .oldest_ms
+                .map_or(group.first_ms, |oldest| oldest.min(group.first_ms)),
+        );
         let at = group.first_ms + wait;
         if at <= now {
-            due.entry(Arc::clone(route)).or_default().push((group.first_ms, *lane));
+            due.entry(Arc::clone(route))
+                .or_default()
+                .push((group.first_ms, *lane));
         } else {
             wake = wake.min(at);
         }
@@ -382,7 +428,12 @@ fn ready_mails(index: &Index, busy: &HashSet<u64>, room: usize, now: u64) -> (Ve
     let mut routes: HashSet<&str> = HashSet::new();
     let mut digests: HashSet<&str> = HashSet::new();
     for (id, head) in &index.mails {
-        let Head { route, lane, next_ms, .. } = head;
+        let Head {
+            route,
+            lane,
+            next_ms,
+            ..
+        } = head;
         let is_next = match lane {
             Some(lane) => !digests.contains(&**route) && lanes.insert((route, *lane)),
             None => !routes.contains(&**route),

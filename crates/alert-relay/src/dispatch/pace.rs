@@ -25,7 +25,11 @@ pub(crate) struct Pace {
 
 impl Pace {
     pub(crate) fn new(rate: &Rate, now_ms: u64) -> Self {
-        Self { tokens: f64::from(rate.mails), filled_ms: now_ms, digest_ms: None }
+        Self {
+            tokens: f64::from(rate.mails),
+            filled_ms: now_ms,
+            digest_ms: None,
+        }
     }
 
     /// What `due` groups may become now.
@@ -36,7 +40,8 @@ impl Pace {
             // One group is a mail, whatever the time is.
             Some(_) if due > 1 => {
                 // As long as it storms, the next digest is as far away as this one was.
-                self.digest_ms = (due > rate.mails as usize).then(|| now_ms + millis(rate.digest_every));
+                self.digest_ms =
+                    (due > rate.mails as usize).then(|| now_ms + millis(rate.digest_every));
                 return Turn::Digest;
             }
             Some(_) => self.digest_ms = None,
@@ -50,7 +55,11 @@ impl Pace {
         if singles < due {
             self.digest_ms = Some(now_ms + millis(rate.digest_every));
         }
-        if singles == 0 { Turn::Wait(now_ms + millis(rate.digest_every)) } else { Turn::Single(singles) }
+        if singles == 0 {
+            Turn::Wait(now_ms + millis(rate.digest_every))
+        } else {
+            Turn::Single(singles)
+        }
     }
 
     fn fill(&mut self, rate: &Rate, now_ms: u64) {
@@ -71,7 +80,11 @@ mod tests {
     use super::*;
 
     fn rate() -> Rate {
-        Rate { mails: 3, per: Duration::from_secs(60), digest_every: Duration::from_secs(10) }
+        Rate {
+            mails: 3,
+            per: Duration::from_secs(60),
+            digest_every: Duration::from_secs(10),
+        }
     }
 
     #[test]
@@ -89,7 +102,11 @@ mod tests {
         assert_eq!(pace.turn(&rate(), 600, 10_000), Turn::Digest);
         assert_eq!(pace.turn(&rate(), 50, 10_001), Turn::Wait(20_000));
         assert_eq!(pace.turn(&rate(), 2, 20_000), Turn::Digest);
-        assert_eq!(pace.turn(&rate(), 1, 20_001), Turn::Single(1), "a token came back meanwhile");
+        assert_eq!(
+            pace.turn(&rate(), 1, 20_001),
+            Turn::Single(1),
+            "a token came back meanwhile"
+        );
     }
 
     #[test]

@@ -26,12 +26,20 @@ impl Composer {
     pub(super) fn new(what: &Compose) -> Self {
         let mut hash = Sha256::new();
         hash.update(what.route.as_bytes());
-        Self { max_alerts: what.max_alerts, hash, seen: HashMap::new(), counts: HashMap::new(), shown: Vec::new() }
+        Self {
+            max_alerts: what.max_alerts,
+            hash,
+            seen: HashMap::new(),
+            counts: HashMap::new(),
+            shown: Vec::new(),
+        }
     }
 
     /// Says whether the mail has this alert in another state already.
     pub(super) fn conflicts(&self, alert: &Alert) -> bool {
-        self.seen.get(&key(alert)).is_some_and(|status| *status != alert.status)
+        self.seen
+            .get(&key(alert))
+            .is_some_and(|status| *status != alert.status)
     }
 
     /// Adds an alert, in the order of acceptance.
@@ -45,7 +53,8 @@ impl Composer {
                 if let Some(count) = self.counts.get_mut(&kind(before)) {
                     *count = count.saturating_sub(1);
                 }
-                self.shown.retain(|shown| shown.fingerprint != alert.fingerprint);
+                self.shown
+                    .retain(|shown| shown.fingerprint != alert.fingerprint);
             }
             None => {}
         }
@@ -61,22 +70,42 @@ impl Composer {
     }
 
     fn trim(&mut self) {
-        self.shown.sort_by(|a, b| a.rank().cmp(&b.rank()).then_with(|| a.starts_at.cmp(&b.starts_at)));
+        self.shown.sort_by(|a, b| {
+            a.rank()
+                .cmp(&b.rank())
+                .then_with(|| a.starts_at.cmp(&b.starts_at))
+        });
         self.shown.truncate(self.max_alerts);
     }
 
     pub(super) fn finish(mut self, id: u64, what: Compose) -> Mail {
         self.trim();
-        let total = |status| self.counts.iter().filter(|(kind, _)| kind.2 == status).map(|(_, count)| count).sum();
+        let total = |status| {
+            self.counts
+                .iter()
+                .filter(|(kind, _)| kind.2 == status)
+                .map(|(_, count)| count)
+                .sum()
+        };
         let (firing, resolved) = (total(Status::Firing), total(Status::Resolved));
         for alert in &self.shown {
-            if let Some(count) = self.counts.get_mut(&(alert.name.clone(), alert.severity.clone(), alert.status)) {
+            if let Some(count) =
+                self.counts
+                    .get_mut(&(alert.name.clone(), alert.severity.clone(), alert.status))
+            {
                 *count = count.saturating_sub(1);
             }
         }
         let digest = first_16(&self.hash.finalize());
-        let lane = if what.is_digest { None } else { what.lanes.first().copied() };
-        let thread = crate::alert::lane(&[&what.route, &lane.map_or_else(|| "digest".to_owned(), |lane| lane.to_string())]);
+        let lane = if what.is_digest {
+            None
+        } else {
+            what.lanes.first().copied()
+        };
+        let thread = crate::alert::lane(&[
+            &what.route,
+            &lane.map_or_else(|| "digest".to_owned(), |lane| lane.to_string()),
+        ]);
         Mail {
             id,
             lane,
@@ -103,9 +132,20 @@ fn counted(counts: HashMap<Kind, u64>) -> Vec<Count> {
     let mut more: Vec<_> = counts
         .into_iter()
         .filter(|(_, count)| *count > 0)
-        .map(|((name, severity, status), count)| Count { name, severity, status, count })
+        .map(|((name, severity, status), count)| Count {
+            name,
+            severity,
+            status,
+            count,
+        })
         .collect();
-    let rank = |count: &Count| (count.status, crate::alert::severity_rank(&count.severity), u64::MAX - count.count);
+    let rank = |count: &Count| {
+        (
+            count.status,
+            crate::alert::severity_rank(&count.severity),
+            u64::MAX - count.count,
+        )
+    };
     more.sort_by(|a, b| rank(a).cmp(&rank(b)).then_with(|| a.name.cmp(&b.name)));
     for status in [Status::Firing, Status::Resolved] {
         let mut kept = 0;
@@ -117,7 +157,12 @@ fn counted(counts: HashMap<Kind, u64>) -> Vec<Count> {
             !is_over
         });
         if rest > 0 {
-            more.push(Count { name: "other alerts".to_owned(), severity: String::new(), status, count: rest });
+            more.push(Count {
+                name: "other alerts".to_owned(),
+                severity: String::new(),
+                status,
+                count: rest,
+            });
         }
     }
     more

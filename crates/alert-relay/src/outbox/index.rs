@@ -26,7 +26,12 @@ pub(crate) struct Head {
 
 impl Head {
     pub(crate) fn of(mail: &Mail) -> Self {
-        Self { route: mail.route.as_str().into(), lane: mail.lane, created_ms: mail.created_ms, next_ms: mail.next_ms }
+        Self {
+            route: mail.route.as_str().into(),
+            lane: mail.lane,
+            created_ms: mail.created_ms,
+            next_ms: mail.next_ms,
+        }
     }
 }
 
@@ -58,8 +63,17 @@ pub(super) struct Change {
 
 #[derive(Debug)]
 pub(super) enum Step {
-    Waits { route: Arc<str>, lane: u64, severity: Arc<str>, at_ms: u64 },
-    Taken { route: Arc<str>, lane: u64, count: u64 },
+    Waits {
+        route: Arc<str>,
+        lane: u64,
+        severity: Arc<str>,
+        at_ms: u64,
+    },
+    Taken {
+        route: Arc<str>,
+        lane: u64,
+        count: u64,
+    },
     Mail(u64, Head),
     Gone(u64),
 }
@@ -73,7 +87,12 @@ impl Change {
 
 impl Index {
     pub(super) fn begin(&self) -> Change {
-        Change { start_bytes: self.bytes, next_entry: self.next_entry, next_mail: self.next_mail, ..Change::default() }
+        Change {
+            start_bytes: self.bytes,
+            next_entry: self.next_entry,
+            next_mail: self.next_mail,
+            ..Change::default()
+        }
     }
 
     pub(super) fn apply(&mut self, change: Change) {
@@ -83,7 +102,12 @@ impl Index {
         self.dead = self.dead.saturating_add_signed(change.dead);
         for step in change.steps {
             match step {
-                Step::Waits { route, lane, severity, at_ms } => self.wait(route, lane, severity, at_ms),
+                Step::Waits {
+                    route,
+                    lane,
+                    severity,
+                    at_ms,
+                } => self.wait(route, lane, severity, at_ms),
                 Step::Taken { route, lane, count } => {
                     self.alerts = self.alerts.saturating_sub(count);
                     let key = (route, lane);
@@ -102,21 +126,21 @@ impl Index {
 
     pub(super) fn wait(&mut self, route: Arc<str>, lane: u64, severity: Arc<str>, at_ms: u64) {
         self.alerts += 1;
-        let group = self.groups.entry((route, lane)).or_insert(Group { first_ms: at_ms, count: 0, severity });
+        let group = self.groups.entry((route, lane)).or_insert(Group {
+            first_ms: at_ms,
+            count: 0,
+            severity,
+        });
         group.count += 1;
-    }
-
-    /// The acceptance of the oldest alert or mail that is still here, in Unix milliseconds.
-    pub(crate) fn oldest_ms(&self) -> Option<u64> {
-        let groups = self.groups.values().map(|group| group.first_ms);
-        groups.chain(self.mails.values().map(|mail| mail.created_ms)).min()
     }
 
     pub(super) fn publish(&self, metrics: &Metrics) {
         let number = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
         metrics.outbox_bytes.set(number(self.bytes));
         metrics.outbox_alerts.set(number(self.alerts));
-        metrics.outbox_mails.set(i64::try_from(self.mails.len()).unwrap_or(i64::MAX));
+        metrics
+            .outbox_mails
+            .set(i64::try_from(self.mails.len()).unwrap_or(i64::MAX));
         metrics.dead_letters.set(number(self.dead));
     }
 }

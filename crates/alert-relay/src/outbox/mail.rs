@@ -48,14 +48,21 @@ pub(crate) struct Mail {
 
 impl Mail {
     pub(crate) fn status(&self) -> Status {
-        if self.firing > 0 { Status::Firing } else { Status::Resolved }
+        if self.firing > 0 {
+            Status::Firing
+        } else {
+            Status::Resolved
+        }
     }
 
     /// The worst severity in it.
     pub(crate) fn severity(&self) -> &str {
         let shown = self.alerts.iter().map(|alert| alert.severity.as_str());
         let counted = self.more.iter().map(|count| count.severity.as_str());
-        shown.chain(counted).min_by_key(|severity| crate::alert::severity_rank(severity)).unwrap_or_default()
+        shown
+            .chain(counted)
+            .min_by_key(|severity| crate::alert::severity_rank(severity))
+            .unwrap_or_default()
     }
 
     pub(crate) fn is_digest(&self) -> bool {

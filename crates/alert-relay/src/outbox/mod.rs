@@ -117,7 +117,10 @@ impl Outbox {
     ///
     /// # Errors
     /// [`OutboxError`] when the file cannot be used, for instance because another process has it.
-    pub(crate) fn open(config: &config::Outbox, metrics: Metrics) -> Result<(Self, JoinHandle<()>), OutboxError> {
+    pub(crate) fn open(
+        config: &config::Outbox,
+        metrics: Metrics,
+    ) -> Result<(Self, JoinHandle<()>), OutboxError> {
         let (store, index) = Store::open(config)?;
         info!(
             path = %config.path.display(),
@@ -129,7 +132,11 @@ impl Outbox {
         );
         index.publish(&metrics);
         let (commands, queue) = mpsc::channel(QUEUE);
-        let outbox = Self { commands, index: Arc::new(Mutex::new(index)), changed: Arc::default() };
+        let outbox = Self {
+            commands,
+            index: Arc::new(Mutex::new(index)),
+            changed: Arc::default(),
+        };
         let worker = Worker {
             config: config.clone(),
             store: Some(store),
@@ -145,8 +152,13 @@ impl Outbox {
     }
 
     /// Keeps alerts. When this returns, they are on disk.
-    pub(crate) async fn accept(&self, drafts: Vec<Draft>, now_ms: u64) -> Result<Accepted, OutboxError> {
-        self.ask(|reply| Command::Accept(drafts, now_ms, reply)).await
+    pub(crate) async fn accept(
+        &self,
+        drafts: Vec<Draft>,
+        now_ms: u64,
+    ) -> Result<Accepted, OutboxError> {
+        self.ask(|reply| Command::Accept(drafts, now_ms, reply))
+            .await
     }
 
     /// Makes a mail of alerts; none when they are gone.
@@ -191,7 +203,9 @@ impl Outbox {
 
     /// What is in it, in memory. Held for moments only.
     pub(crate) fn index(&self) -> MutexGuard<'_, Index> {
-        self.index.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.index
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     /// Waits until something has changed.
@@ -201,7 +215,10 @@ impl Outbox {
 
     async fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, OutboxError> {
         let (reply, answer) = oneshot::channel();
-        self.commands.send(command(reply)).await.map_err(|_| OutboxError::Closed)?;
+        self.commands
+            .send(command(reply))
+            .await
+            .map_err(|_| OutboxError::Closed)?;
         answer.await.unwrap_or(Err(OutboxError::Closed))
     }
 }
@@ -232,26 +249,40 @@ impl Worker {
 
     fn carry_out(&mut self, batch: &mut Vec<Command>) {
         let started = std::time::Instant::now();
+        let shared = Arc::clone(&self.index);
         let outcome = self.reopened().and_then(|store| {
-            let mut index = self.index.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).begin();
-            store.carry_out(batch, &mut index).map(|replies| (replies, index))
+            let mut index = shared
+                .lock()
+                .unwrap_or_else(|poisoned| poisoned.into_inner())
+                .begin();
+            store
+                .carry_out(batch, &mut index)
+                .map(|replies| (replies, index))
         });
         match outcome {
             Ok((replies, change)) => {
                 let (is_written, dropped) = (change.is_written, change.dropped_dead_letters);
                 {
-                    let mut index = self.index.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+                    let mut index = self
+                        .index
+                        .lock()
+                        .unwrap_or_else(|poisoned| poisoned.into_inner());
                     index.apply(change);
                     index.publish(&self.metrics);
                 }
                 if is_written {
-                    self.metrics.commit_seconds.observe(started.elapsed().as_secs_f64());
+                    self.metrics
+                        .commit_seconds
+                        .observe(started.elapsed().as_secs_f64());
                     self.metrics.outbox_faults_now.set(0);
                     self.changed.notify_one();
                 }
                 if dropped > 0 {
                     self.metrics.dropped_dead_letters.inc_by(dropped);
-                    error!(dropped, "dropped the oldest dead letters, since there were more than outbox.max_dead_letters");
+                    error!(
+                        dropped,
+                        "dropped the oldest dead letters, since there were more than outbox.max_dead_letters"
+                    );
                 }
                 replies.into_iter().for_each(|reply| reply());
             }
@@ -269,9 +300,13 @@ impl Worker {
 
     fn reopened(&mut self) -> Result<&mut Store, OutboxError> {
         if self.store.is_none() {
-            let (store, index) = Store::open(&self.config).inspect_err(|_| std::thread::sleep(PAUSE))?;
+            let (store, index) =
+                Store::open(&self.config).inspect_err(|_| std::thread::sleep(PAUSE))?;
             info!("opened the outbox again");
-            *self.index.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = index;
+            *self
+                .index
+                .lock()
+                .unwrap_or_else(|poisoned| poisoned.into_inner()) = index;
             self.store = Some(store);
         }
         self.store.as_mut().ok_or(OutboxError::Closed)
@@ -285,7 +320,10 @@ impl Command {
         match self {
             Self::Accept(_, _, reply) => drop(reply.send(Err(fault()))),
             Self::Compose(_, reply) => drop(reply.send(Err(fault()))),
-            Self::Finish(_, reply) | Self::Keep(_, reply) | Self::Bury(_, reply) | Self::Forget(_, reply) => {
+            Self::Finish(_, reply)
+            | Self::Keep(_, reply)
+            | Self::Bury(_, reply)
+            | Self::Forget(_, reply) => {
                 drop(reply.send(Err(fault())));
             }
             Self::Load(_, reply) => drop(reply.send(Err(fault()))),

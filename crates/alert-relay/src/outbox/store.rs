@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use redb::{Database, ReadableDatabase as _, ReadableTable as _, ReadableTableMetadata as _, Table, TableDefinition, WriteTransaction};
-use serde::de::DeserializeOwned;
+use redb::{
+    Database, ReadableDatabase as _, ReadableTable as _, ReadableTableMetadata as _, Table,
+    TableDefinition, WriteTransaction,
+};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use super::compose::Composer;
 use super::index::{Change, Head, Index, Step};
@@ -63,7 +66,10 @@ pub(super) struct Store {
 
 impl Store {
     pub(super) fn open(config: &config::Outbox) -> Result<(Self, Index), OutboxError> {
-        let failed = |error: redb::Error| OutboxError::Open { path: config.path.display().to_string(), source: Arc::new(error) };
+        let failed = |error: redb::Error| OutboxError::Open {
+            path: config.path.display().to_string(),
+            source: Arc::new(error),
+        };
         let mut database = Database::builder()
             .set_cache_size(config.cache_bytes.as_usize())
             .create(&config.path)
@@ -74,7 +80,13 @@ impl Store {
             // What cannot be made smaller works as well as it is.
             drop(database.compact());
         }
-        Ok((Self { database, config: config.clone() }, index))
+        Ok((
+            Self {
+                database,
+                config: config.clone(),
+            },
+            index,
+        ))
     }
 
     /// Makes the tables, and reads what they hold.
@@ -91,18 +103,33 @@ impl Store {
         struct Waiting {
             severity: String,
         }
-        let mut index = Index { next_entry: 1, next_mail: 1, ..Index::default() };
+        let mut index = Index {
+            next_entry: 1,
+            next_mail: 1,
+            ..Index::default()
+        };
         let reading = database.begin_read().map_err(storage)?;
-        for row in reading.open_table(ENTRIES).map_err(storage)?.iter().map_err(storage)? {
+        for row in reading
+            .open_table(ENTRIES)
+            .map_err(storage)?
+            .iter()
+            .map_err(storage)?
+        {
             let (key, value) = row.map_err(storage)?;
             let (route, lane, number) = key.value();
             index.next_entry = index.next_entry.max(number + 1);
             index.bytes += cost(value.value().len());
             let entry: Option<Entry<Waiting>> = read(value.value());
-            let (severity, at) = entry.map_or_else(Default::default, |entry| (entry.alert.severity, entry.at));
+            let (severity, at) =
+                entry.map_or_else(Default::default, |entry| (entry.alert.severity, entry.at));
             index.wait(route.into(), lane, severity.into(), at);
         }
-        for row in reading.open_table(MAILS).map_err(storage)?.iter().map_err(storage)? {
+        for row in reading
+            .open_table(MAILS)
+            .map_err(storage)?
+            .iter()
+            .map_err(storage)?
+        {
             let (key, value) = row.map_err(storage)?;
             index.next_mail = index.next_mail.max(key.value() + 1);
             index.bytes += cost(value.value().len());
@@ -110,7 +137,12 @@ impl Store {
                 index.mails.insert(key.value(), Head::of(&mail));
             }
         }
-        for row in reading.open_table(DEAD).map_err(storage)?.iter().map_err(storage)? {
+        for row in reading
+            .open_table(DEAD)
+            .map_err(storage)?
+            .iter()
+            .map_err(storage)?
+        {
             let (key, value) = row.map_err(storage)?;
             index.next_mail = index.next_mail.max(key.value() + 1);
             index.bytes += cost(value.value().len());
@@ -120,8 +152,13 @@ impl Store {
     }
 
     /// Does all commands in one transaction. On an error nothing was changed and the commands are still there.
-    pub(super) fn carry_out(&self, batch: &mut Vec<Command>, change: &mut Change) -> Result<Vec<Answer>, OutboxError> {
-        let is_reading = |command: &Command| matches!(command, Command::Load(..) | Command::Dead(..));
+    pub(super) fn carry_out(
+        &self,
+        batch: &mut Vec<Command>,
+        change: &mut Change,
+    ) -> Result<Vec<Answer>, OutboxError> {
+        let is_reading =
+            |command: &Command| matches!(command, Command::Load(..) | Command::Dead(..));
         let transaction = self.database.begin_write().map_err(storage)?;
         let mut answers: Vec<Answer> = Vec::with_capacity(batch.len());
         let mut failed = None;
@@ -164,7 +201,10 @@ struct Tables<'a> {
 }
 
 impl<'a> Tables<'a> {
-    fn open(transaction: &'a WriteTransaction, config: &'a config::Outbox) -> Result<Self, OutboxError> {
+    fn open(
+        transaction: &'a WriteTransaction,
+        config: &'a config::Outbox,
+    ) -> Result<Self, OutboxError> {
         Ok(Self {
             entries: transaction.open_table(ENTRIES).map_err(storage)?,
             mails: transaction.open_table(MAILS).map_err(storage)?,
@@ -174,11 +214,20 @@ impl<'a> Tables<'a> {
         })
     }
 
-    fn accept(&mut self, drafts: &[Draft], now_ms: u64, change: &mut Change) -> Result<Accepted, OutboxError> {
+    fn accept(
+        &mut self,
+        drafts: &[Draft],
+        now_ms: u64,
+        change: &mut Change,
+    ) -> Result<Accepted, OutboxError> {
         let window = u64::try_from(self.config.dedup_window.as_millis()).unwrap_or(u64::MAX);
         let (mut new, mut bytes) = (Vec::with_capacity(drafts.len()), 0);
         for draft in drafts {
-            let seen = self.seen.get(draft.identity).map_err(storage)?.map(|at| at.value());
+            let seen = self
+                .seen
+                .get(draft.identity)
+                .map_err(storage)?
+                .map(|at| at.value());
             if seen.is_none_or(|at| now_ms.saturating_sub(at) >= window) {
                 bytes += cost(draft.json.len());
                 new.push(draft);
@@ -187,12 +236,23 @@ impl<'a> Tables<'a> {
         if change.total_bytes() + bytes > self.config.max_bytes.0 {
             return Err(OutboxError::Full);
         }
-        let mut accepted = Accepted { new: 0, duplicates: (drafts.len() - new.len()) as u64 };
-        let mut room = self.config.dedup_alerts.saturating_sub(self.seen.len().map_err(storage)?);
+        let mut accepted = Accepted {
+            new: 0,
+            duplicates: (drafts.len() - new.len()) as u64,
+        };
+        let mut room = self
+            .config
+            .dedup_alerts
+            .saturating_sub(self.seen.len().map_err(storage)?);
         for draft in new {
             if room > 0 && !self.config.dedup_window.is_zero() {
                 // The same alert twice within these drafts.
-                if self.seen.insert(draft.identity, now_ms).map_err(storage)?.is_some_and(|at| at.value() == now_ms) {
+                if self
+                    .seen
+                    .insert(draft.identity, now_ms)
+                    .map_err(storage)?
+                    .is_some_and(|at| at.value() == now_ms)
+                {
                     accepted.duplicates += 1;
                     bytes -= cost(draft.json.len());
                     continue;
@@ -200,7 +260,9 @@ impl<'a> Tables<'a> {
                 room -= 1;
             }
             let key = (&*draft.route, draft.lane, change.next_entry);
-            self.entries.insert(key, draft.json.as_slice()).map_err(storage)?;
+            self.entries
+                .insert(key, draft.json.as_slice())
+                .map_err(storage)?;
             change.next_entry += 1;
             accepted.new += 1;
             change.steps.push(Step::Waits {
@@ -242,7 +304,11 @@ impl<'a> Tables<'a> {
                 row.map_err(storage)?;
             }
             change.bytes -= signed(freed);
-            change.steps.push(Step::Taken { route: Arc::clone(&what.route), lane: *lane, count: taken });
+            change.steps.push(Step::Taken {
+                route: Arc::clone(&what.route),
+                lane: *lane,
+                count: taken,
+            });
         }
         if composer.is_empty() {
             return Ok(None);
@@ -256,7 +322,11 @@ impl<'a> Tables<'a> {
 
     fn put(&mut self, mail: &Mail, change: &mut Change) -> Result<(), OutboxError> {
         let json = serde_json::to_vec(mail).unwrap_or_default();
-        let before = self.mails.insert(mail.id, json.as_slice()).map_err(storage)?.map_or(0, |old| cost(old.value().len()));
+        let before = self
+            .mails
+            .insert(mail.id, json.as_slice())
+            .map_err(storage)?
+            .map_or(0, |old| cost(old.value().len()));
         change.bytes += signed(cost(json.len())) - signed(before);
         change.steps.push(Step::Mail(mail.id, Head::of(mail)));
         Ok(())
@@ -273,11 +343,15 @@ impl<'a> Tables<'a> {
     fn bury(&mut self, mail: &Mail, change: &mut Change) -> Result<(), OutboxError> {
         self.remove(mail.id, change)?;
         let json = serde_json::to_vec(mail).unwrap_or_default();
-        self.dead.insert(mail.id, json.as_slice()).map_err(storage)?;
+        self.dead
+            .insert(mail.id, json.as_slice())
+            .map_err(storage)?;
         change.bytes += signed(cost(json.len()));
         change.dead += 1;
         while self.dead.len().map_err(storage)? > self.config.max_dead_letters {
-            let Some((_, old)) = self.dead.pop_first().map_err(storage)? else { break };
+            let Some((_, old)) = self.dead.pop_first().map_err(storage)? else {
+                break;
+            };
             change.bytes -= signed(cost(old.value().len()));
             change.dead -= 1;
             change.dropped_dead_letters += 1;
@@ -287,13 +361,23 @@ impl<'a> Tables<'a> {
 
     fn revive(&mut self, now_ms: u64, change: &mut Change) -> Result<u64, OutboxError> {
         let mut count = 0;
-        while let Some((_, old)) = self.dead.pop_first().map_err(storage)? {
-            change.bytes -= signed(cost(old.value().len()));
+        loop {
+            let oldest = self.dead.pop_first().map_err(storage)?;
+            let Some((mail, bytes)) =
+                oldest.map(|(_, old)| (read::<Mail>(old.value()), old.value().len()))
+            else {
+                break;
+            };
+            change.bytes -= signed(cost(bytes));
             change.dead -= 1;
-            let mail = read::<Mail>(old.value());
-            drop(old);
             if let Some(mail) = mail {
-                let again = Mail { attempts: 0, refusals: 0, since_ms: now_ms, next_ms: now_ms, ..mail };
+                let again = Mail {
+                    attempts: 0,
+                    refusals: 0,
+                    since_ms: now_ms,
+                    next_ms: now_ms,
+                    ..mail
+                };
                 self.put(&again, change)?;
                 count += 1;
             }
@@ -311,11 +395,19 @@ impl<'a> Tables<'a> {
     }
 
     fn load(&self, id: u64) -> Result<Option<Mail>, OutboxError> {
-        Ok(self.mails.get(id).map_err(storage)?.and_then(|value| read(value.value())))
+        Ok(self
+            .mails
+            .get(id)
+            .map_err(storage)?
+            .and_then(|value| read(value.value())))
     }
 
     /// Does one command. An error leaves the command whole, and means that the transaction is lost; a full outbox is an answer.
-    fn carry_out(&mut self, command: &mut Command, change: &mut Change) -> Result<Answer, OutboxError> {
+    fn carry_out(
+        &mut self,
+        command: &mut Command,
+        change: &mut Change,
+    ) -> Result<Answer, OutboxError> {
         macro_rules! answer {
             ($reply:expr, $value:expr) => {{
                 let (unused, _) = tokio::sync::oneshot::channel();
@@ -361,7 +453,8 @@ impl<'a> Tables<'a> {
                 answer!(reply, Ok(count))
             }
             Command::Forget(now_ms, reply) => {
-                let window = u64::try_from(self.config.dedup_window.as_millis()).unwrap_or(u64::MAX);
+                let window =
+                    u64::try_from(self.config.dedup_window.as_millis()).unwrap_or(u64::MAX);
                 let begin = now_ms.saturating_sub(window);
                 self.seen.retain(|_, at| at >= begin).map_err(storage)?;
                 answer!(reply, Ok(()))

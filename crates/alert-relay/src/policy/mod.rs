@@ -41,17 +41,27 @@ impl Policy {
     pub(crate) fn of(config: &Config) -> Result<Self, (String, String)> {
         let routes = config.routes.iter().map(|route| {
             let matchers = route.matchers.iter().map(|text| Matcher::parse(text));
-            Ok(Route {
+            Ok::<_, (String, String)>(Route {
                 name: route.name.as_str().into(),
-                matchers: matchers.collect::<Result<_, _>>().map_err(|why| ("routes".to_owned(), why))?,
+                matchers: matchers
+                    .collect::<Result<_, _>>()
+                    .map_err(|why| ("routes".to_owned(), why))?,
                 to: route.to.clone(),
                 goes_on: route.r#continue,
             })
         });
-        let quiet = config.quiet_hours.iter().map(|hours| Quiet::of(hours).map_err(|why| ("quiet_hours".to_owned(), why)));
+        let quiet = config
+            .quiet_hours
+            .iter()
+            .map(|hours| Quiet::of(hours).map_err(|why| ("quiet_hours".to_owned(), why)));
         Ok(Self {
             routes: routes.collect::<Result<_, _>>()?,
-            fallback: Route { name: FALLBACK.into(), matchers: Vec::new(), to: config.mail.to.clone(), goes_on: false },
+            fallback: Route {
+                name: FALLBACK.into(),
+                matchers: Vec::new(),
+                to: config.mail.to.clone(),
+                goes_on: false,
+            },
             quiet: quiet.collect::<Result<_, _>>()?,
             grouping: config.grouping.clone(),
             rate: config.rate.clone(),
@@ -101,7 +111,12 @@ impl Policy {
         // The end of one may lie within another.
         let mut at = now_ms;
         for _ in 0..=self.quiet.len() {
-            match self.quiet.iter().filter_map(|quiet| quiet.until(severity, at)).max() {
+            match self
+                .quiet
+                .iter()
+                .filter_map(|quiet| quiet.until(severity, at))
+                .max()
+            {
                 Some(end) => at = end,
                 None => break,
             }
@@ -121,12 +136,19 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("relay.toml");
         std::fs::write(&file, text).expect("written");
-        let layers = Layers { env: Vec::new(), file: Some(file), ..Layers::new("alert-relay", DEFAULT_TOML) };
+        let layers = Layers {
+            env: Vec::new(),
+            file: Some(file),
+            ..Layers::new("alert-relay", DEFAULT_TOML)
+        };
         Policy::of(&Config::load(layers).expect("valid").config).expect("a policy")
     }
 
     fn labels(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
-        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+        pairs
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect()
     }
 
     const ROUTES: &str = r#"
@@ -146,12 +168,23 @@ mod tests {
     fn the_first_route_that_matches_takes_an_alert_and_continue_lets_others_have_it_too() {
         let policy = policy(ROUTES);
         let names = |pairs: &[(&str, &str)]| -> Vec<String> {
-            policy.routes(&labels(pairs)).iter().map(|route| route.name.to_string()).collect()
+            policy
+                .routes(&labels(pairs))
+                .iter()
+                .map(|route| route.name.to_string())
+                .collect()
         };
-        assert_eq!(names(&[("team", "db"), ("severity", "critical")]), ["audit", "db"]);
+        assert_eq!(
+            names(&[("team", "db"), ("severity", "critical")]),
+            ["audit", "db"]
+        );
         assert_eq!(names(&[("team", "storage")]), ["db"]);
         assert_eq!(names(&[("team", "db"), ("environment", "dev")]), [FALLBACK]);
-        assert_eq!(names(&[("team", "dba")]), [FALLBACK], "expressions match the whole value");
+        assert_eq!(
+            names(&[("team", "dba")]),
+            [FALLBACK],
+            "expressions match the whole value"
+        );
         assert_eq!(policy.recipients("db"), ["dba@example.com"]);
         assert_eq!(policy.recipients("removed"), ["all@example.com"]);
     }
@@ -172,9 +205,22 @@ mod tests {
             time_zone = "UTC"
         "#,
         );
-        let at = |text: &str| u64::try_from(text.parse::<jiff::Timestamp>().expect("a time").as_millisecond()).expect("after 1970");
-        assert_eq!(policy.quiet_until("info", at("2026-11-21T21:00:00Z")), Some(at("2026-11-22T07:00:00Z")));
+        let at = |text: &str| {
+            u64::try_from(
+                text.parse::<jiff::Timestamp>()
+                    .expect("a time")
+                    .as_millisecond(),
+            )
+            .expect("after 1970")
+        };
+        assert_eq!(
+            policy.quiet_until("info", at("2026-11-21T21:00:00Z")),
+            Some(at("2026-11-22T07:00:00Z"))
+        );
         assert_eq!(policy.quiet_until("info", at("2026-11-21T07:00:00Z")), None);
-        assert_eq!(policy.quiet_until("critical", at("2026-11-21T21:00:00Z")), None);
+        assert_eq!(
+            policy.quiet_until("critical", at("2026-11-21T21:00:00Z")),
+            None
+        );
     }
 }

@@ -21,16 +21,37 @@ impl Quiet {
     pub(crate) fn of(hours: &config::QuietHours) -> Result<Self, String> {
         let (from, to) = (time(&hours.from)?, time(&hours.to)?);
         if from == to {
-            return Err(format!("quiet hours from {} to the same time are none", hours.from));
+            return Err(format!(
+                "quiet hours from {} to the same time are none",
+                hours.from
+            ));
         }
-        let zone = TimeZone::get(&hours.time_zone)
-            .map_err(|_| format!("`{}` is not a time zone; write one such as Europe/Berlin", hours.time_zone))?;
-        let days = hours.days.iter().map(|day| weekday(day)).collect::<Result<_, _>>()?;
+        let zone = TimeZone::get(&hours.time_zone).map_err(|_| {
+            format!(
+                "`{}` is not a time zone; write one such as Europe/Berlin",
+                hours.time_zone
+            )
+        })?;
+        let days = hours
+            .days
+            .iter()
+            .map(|day| weekday(day))
+            .collect::<Result<_, _>>()?;
         if hours.severities.is_empty() {
             return Err("quiet hours need severities".to_owned());
         }
-        let severities = hours.severities.iter().map(|severity| severity.to_lowercase()).collect();
-        Ok(Self { severities, from, to, days, zone })
+        let severities = hours
+            .severities
+            .iter()
+            .map(|severity| severity.to_lowercase())
+            .collect();
+        Ok(Self {
+            severities,
+            from,
+            to,
+            days,
+            zone,
+        })
     }
 
     /// The end of the span that this time is in, for this severity. Unix milliseconds.
@@ -38,9 +59,13 @@ impl Quiet {
         if !self.severities.iter().any(|known| known == severity) {
             return None;
         }
-        let now = Timestamp::from_millisecond(i64::try_from(now_ms).ok()?).ok()?.to_zoned(self.zone.clone());
+        let now = Timestamp::from_millisecond(i64::try_from(now_ms).ok()?)
+            .ok()?
+            .to_zoned(self.zone.clone());
         // It began today, or yesterday and goes over midnight.
-        let end = [now.clone(), now.checked_sub(1.day()).ok()?].iter().find_map(|day| self.span(day, &now))?;
+        let end = [now.clone(), now.checked_sub(1.day()).ok()?]
+            .iter()
+            .find_map(|day| self.span(day, &now))?;
         u64::try_from(end.timestamp().as_millisecond()).ok()
     }
 
@@ -50,7 +75,11 @@ impl Quiet {
             return None;
         }
         let begin = self.zone.to_zoned(day.date().to_datetime(self.from)).ok()?;
-        let last = if self.to > self.from { day.date() } else { day.date().tomorrow().ok()? };
+        let last = if self.to > self.from {
+            day.date()
+        } else {
+            day.date().tomorrow().ok()?
+        };
         let end = self.zone.to_zoned(last.to_datetime(self.to)).ok()?;
         (begin <= *now && *now < end).then_some(end)
     }
@@ -72,7 +101,11 @@ fn weekday(text: &str) -> Result<Weekday, String> {
         "fri" => Weekday::Friday,
         "sat" => Weekday::Saturday,
         "sun" => Weekday::Sunday,
-        _ => return Err(format!("`{text}` is not a day; write mon, tue, wed, thu, fri, sat or sun")),
+        _ => {
+            return Err(format!(
+                "`{text}` is not a day; write mon, tue, wed, thu, fri, sat or sun"
+            ));
+        }
     })
 }
 
@@ -93,37 +126,69 @@ mod tests {
 
     fn until(quiet: &Quiet, at: &str) -> Option<String> {
         let at: Timestamp = at.parse().expect("a time");
-        let end = quiet.until("warning", u64::try_from(at.as_millisecond()).expect("after 1970"))?;
-        Some(Timestamp::from_millisecond(i64::try_from(end).expect("small")).expect("a time").to_string())
+        let end = quiet.until(
+            "warning",
+            u64::try_from(at.as_millisecond()).expect("after 1970"),
+        )?;
+        Some(
+            Timestamp::from_millisecond(i64::try_from(end).expect("small"))
+                .expect("a time")
+                .to_string(),
+        )
     }
 
     #[test]
     fn a_span_over_midnight_is_told_in_its_own_zone() {
         let berlin = quiet("20:00", "07:00", &[], "Europe/Berlin");
         // Winter: UTC+1.
-        assert_eq!(until(&berlin, "2026-11-21T19:00:00Z").as_deref(), Some("2026-11-22T06:00:00Z"));
-        assert_eq!(until(&berlin, "2026-11-22T05:59:59Z").as_deref(), Some("2026-11-22T06:00:00Z"));
+        assert_eq!(
+            until(&berlin, "2026-11-21T19:00:00Z").as_deref(),
+            Some("2026-11-22T06:00:00Z")
+        );
+        assert_eq!(
+            until(&berlin, "2026-11-22T05:59:59Z").as_deref(),
+            Some("2026-11-22T06:00:00Z")
+        );
         assert_eq!(until(&berlin, "2026-11-22T06:00:00Z"), None);
         assert_eq!(until(&berlin, "2026-11-21T18:59:59Z"), None);
         // Summer: UTC+2.
-        assert_eq!(until(&berlin, "2026-07-21T18:00:00Z").as_deref(), Some("2026-07-22T05:00:00Z"));
+        assert_eq!(
+            until(&berlin, "2026-07-21T18:00:00Z").as_deref(),
+            Some("2026-07-22T05:00:00Z")
+        );
     }
 
     #[test]
     fn the_night_of_a_change_of_clocks_ends_at_the_same_time_of_day() {
         let berlin = quiet("20:00", "07:00", &[], "Europe/Berlin");
         // 2026-10-25 03:00 becomes 02:00.
-        assert_eq!(until(&berlin, "2026-10-24T20:00:00Z").as_deref(), Some("2026-10-25T06:00:00Z"));
+        assert_eq!(
+            until(&berlin, "2026-10-24T20:00:00Z").as_deref(),
+            Some("2026-10-25T06:00:00Z")
+        );
         // 2026-03-29 02:00 becomes 03:00.
-        assert_eq!(until(&berlin, "2026-03-28T20:00:00Z").as_deref(), Some("2026-03-29T05:00:00Z"));
+        assert_eq!(
+            until(&berlin, "2026-03-28T20:00:00Z").as_deref(),
+            Some("2026-03-29T05:00:00Z")
+        );
     }
 
     #[test]
     fn days_say_when_it_begins() {
         let friday = quiet("20:00", "07:00", &["fri"], "UTC");
-        assert!(until(&friday, "2026-11-20T21:00:00Z").is_some(), "Friday night");
-        assert!(until(&friday, "2026-11-21T06:00:00Z").is_some(), "and the morning after");
-        assert_eq!(until(&friday, "2026-11-21T21:00:00Z"), None, "not Saturday night");
+        assert!(
+            until(&friday, "2026-11-20T21:00:00Z").is_some(),
+            "Friday night"
+        );
+        assert!(
+            until(&friday, "2026-11-21T06:00:00Z").is_some(),
+            "and the morning after"
+        );
+        assert_eq!(
+            until(&friday, "2026-11-21T21:00:00Z"),
+            None,
+            "not Saturday night"
+        );
     }
 
     #[test]

@@ -119,8 +119,12 @@ fn color(status: Status, severity: &str) -> &'static str {
 
 /// A time for people: to the second, in UTC. Empty when there is none.
 fn time(text: &str) -> String {
-    let Ok(time) = text.parse::<Timestamp>() else { return String::new() };
-    time.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
+    let Ok(time) = text.parse::<Timestamp>() else {
+        return String::new();
+    };
+    time.to_zoned(TimeZone::UTC)
+        .strftime("%Y-%m-%d %H:%M:%S UTC")
+        .to_string()
 }
 
 pub(super) fn time_of(ms: u64) -> String {

@@ -8,6 +8,7 @@ mod context;
 use std::path::Path;
 
 use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, Value};
 use tracing::error;
 
@@ -93,7 +94,11 @@ impl Renderer {
     /// [`TemplateError`] names the template.
     pub(crate) fn load(config: &Config) -> Result<Self, TemplateError> {
         let folder = &config.mail.templates;
-        let own = if folder.as_os_str().is_empty() { None } else { read(folder)? };
+        let own = if folder.as_os_str().is_empty() {
+            None
+        } else {
+            read(folder)?
+        };
         let renderer = Self {
             built_in: environment(),
             own,
@@ -107,7 +112,8 @@ impl Renderer {
             let context = renderer.api_context(&example, "subject", "text", "<p>html</p>");
             let out = render(environment, name, context).map_err(wrong)?;
             if name == API && renderer.content_is_json {
-                serde_json::from_str::<serde::de::IgnoredAny>(&out).map_err(|error| wrong(format!("what it makes is not JSON: {error}")))?;
+                serde_json::from_str::<serde::de::IgnoredAny>(&out)
+                    .map_err(|error| wrong(format!("what it makes is not JSON: {error}")))?;
             }
         }
         Ok(renderer)
@@ -115,7 +121,7 @@ impl Renderer {
 
     /// Renders a mail. Fails only when the operator's template of an API's body does.
     pub(crate) fn mail(&self, mail: &Mail, metrics: &Metrics) -> Result<Rendered, String> {
-        let context = Value::from_serialize(Context::new(mail, &self.mail));
+        let context = Value::from(Serde(Context::new(mail, &self.mail)));
         let part = |name| self.part(name, context.clone(), metrics);
         let subject = clean::line(&part(SUBJECT), clean::SUBJECT_BYTES);
         let (text, html) = (part(TEXT), part(HTML));
@@ -123,9 +129,15 @@ impl Renderer {
             TransportKind::Smtp => String::new(),
             TransportKind::Api => {
                 let environment = self.own.as_ref().unwrap_or(&self.built_in);
-                render(environment, API, self.api_context(mail, &subject, &text, &html))
-                    .inspect_err(|_| drop(metrics.template_failures.inc()))
-                    .map_err(|why| format!("the template {API}: {why}"))?
+                render(
+                    environment,
+                    API,
+                    self.api_context(mail, &subject, &text, &html),
+                )
+                .inspect_err(|_| {
+                        metrics.template_failures.inc();
+                    })
+                .map_err(|why| format!("the template {API}: {why}"))?
             }
         };
         let severity = mail.severity().to_owned();
@@ -152,7 +164,11 @@ impl Renderer {
                 Ok(text) => return text,
                 Err(why) => {
                     metrics.template_failures.inc();
-                    error!(template = name, reason = why, "a template failed; the built-in one is used");
+                    error!(
+                        template = name,
+                        reason = why,
+                        "a template failed; the built-in one is used"
+                    );
                 }
             }
         }
@@ -165,16 +181,21 @@ impl Renderer {
         context.subject = subject;
         context.text = text;
         context.html = html;
-        Value::from_serialize(context)
+        Value::from(Serde(context))
     }
 }
 
 fn render(environment: &Environment<'_>, name: &str, context: Value) -> Result<String, String> {
     let wrong = |error: minijinja::Error| {
-        let line = error.line().map_or(String::new(), |line| format!("line {line}: "));
+        let line = error
+            .line()
+            .map_or(String::new(), |line| format!("line {line}: "));
         clean::line(&format!("{line}{error}"), 300)
     };
-    let out = environment.get_template(name).and_then(|template| template.render(context)).map_err(wrong)?;
+    let out = environment
+        .get_template(name)
+        .and_then(|template| template.render(context))
+        .map_err(wrong)?;
     if out.len() > BODY_BYTES {
         return Err(format!("it makes more than {BODY_BYTES} bytes"));
     }
@@ -183,12 +204,21 @@ fn render(environment: &Environment<'_>, name: &str, context: Value) -> Result<S
 
 fn environment() -> Environment<'static> {
     let mut environment = Environment::new();
-    environment.set_auto_escape_callback(|name| match Path::new(name).extension().and_then(|extension| extension.to_str()) {
-        Some("html") => AutoEscape::Html,
-        Some("json") => AutoEscape::Json,
-        _ => AutoEscape::None,
+    environment.set_auto_escape_callback(|name| {
+        match Path::new(name)
+            .extension()
+            .and_then(|extension| extension.to_str())
+        {
+            Some("html") => AutoEscape::Html,
+            Some("json") => AutoEscape::Json,
+            _ => AutoEscape::None,
+        }
     });
-    if let Ok(syntax) = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build() {
+    if let Ok(syntax) = SyntaxConfig::builder()
+        .trim_blocks(true)
+        .lstrip_blocks(true)
+        .build()
+    {
         environment.set_syntax(syntax);
     }
     environment.set_fuel(Some(FUEL));
@@ -209,11 +239,21 @@ fn read(folder: &Path) -> Result<Option<Environment<'static>>, TemplateError> {
         let path = folder.join(name);
         let source = match std::fs::read_to_string(&path) {
             Ok(source) => source,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound && folder.is_dir() => continue,
-            Err(source) => return Err(TemplateError::Read { path: path.display().to_string(), source }),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && folder.is_dir() => {
+                continue;
+            }
+            Err(source) => {
+                return Err(TemplateError::Read {
+                    path: path.display().to_string(),
+                    source,
+                });
+            }
         };
         own.add_template_owned(name, source)
-            .map_err(|error| TemplateError::Wrong { name, why: clean::line(&format!("{error:#}"), 300) })?;
+            .map_err(|error| TemplateError::Wrong {
+                name,
+                why: clean::line(&format!("{error:#}"), 300),
+            })?;
         has_any = true;
     }
     Ok(has_any.then_some(own))
@@ -223,7 +263,11 @@ fn read(folder: &Path) -> Result<Option<Environment<'static>>, TemplateError> {
 pub(crate) fn example(to: &[String], now_ms: u64) -> Mail {
     use crate::alert::{Alert, Links, Status};
     let text = |text: &str| text.to_owned();
-    let labels = [("alertname", "RelayTest"), ("severity", "info"), ("service", "alert-relay")];
+    let labels = [
+        ("alertname", "RelayTest"),
+        ("severity", "info"),
+        ("service", "alert-relay"),
+    ];
     Mail {
         id: 0,
         route: text("test"),
@@ -240,7 +284,9 @@ pub(crate) fn example(to: &[String], now_ms: u64) -> Mail {
             starts_at: crate::clean::line(&context::time_of(now_ms), 64),
             ends_at: String::new(),
             summary: text("This is a test: alerts reach you this way"),
-            description: text("Somebody asked alert-relay for a test mail. Nothing is wrong and nothing is to be done."),
+            description: text(
+                "Somebody asked alert-relay for a test mail. Nothing is wrong and nothing is to be done.",
+            ),
             labels: labels.map(|(name, value)| (text(name), text(value))).into(),
             annotations: [(text("sent_by"), text("flumen relay test"))].into(),
             values: std::collections::BTreeMap::new(),

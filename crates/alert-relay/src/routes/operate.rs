@@ -33,12 +33,20 @@ struct Test {
 }
 
 /// Sends a mail at once, past the outbox, and tells what became of it.
-pub(super) async fn test(request: HttpRequest, payload: Payload, relay: Data<Arc<Relay>>) -> HttpResponse {
+pub(super) async fn test(
+    request: HttpRequest,
+    payload: Payload,
+    relay: Data<Arc<Relay>>,
+) -> HttpResponse {
     let id = RequestId::of(&request);
     answer(&request, async {
         operator(&request, &relay)?;
         let body = body::read(payload, &relay.body, &relay.budget).await?;
-        let test = if body.bytes.is_empty() { Ok(Test::default()) } else { serde_json::from_slice(&body.bytes) };
+        let test = if body.bytes.is_empty() {
+            Ok(Test::default())
+        } else {
+            serde_json::from_slice(&body.bytes)
+        };
         let test = test.map_err(|error: serde_json::Error| WebhookError::Shape {
             sender: "flumen relay test",
             what: crate::clean::line(&error.to_string(), 200),
@@ -50,7 +58,11 @@ pub(super) async fn test(request: HttpRequest, payload: Payload, relay: Data<Arc
 
 async fn send_test(test: Test, relay: &Relay, request_id: &str) -> HttpResponse {
     let policy = relay.live.policy.load_full();
-    let route = policy.routes(&test.labels).first().map(|route| route.name.to_string()).unwrap_or_default();
+    let route = policy
+        .routes(&test.labels)
+        .first()
+        .map(|route| route.name.to_string())
+        .unwrap_or_default();
     let now = now_ms();
     let mut mail = render::example(policy.recipients(&route), now);
     let domain = domain(&policy.mail.from);
@@ -59,14 +71,20 @@ async fn send_test(test: Test, relay: &Relay, request_id: &str) -> HttpResponse 
     mail.route = route;
     if let Some(alert) = mail.alerts.first_mut() {
         let labels = test.labels.iter().take(16);
-        alert.labels.extend(labels.map(|(name, value)| (crate::clean::name(name), crate::clean::line(value, 256))));
+        alert.labels.extend(
+            labels.map(|(name, value)| (crate::clean::name(name), crate::clean::line(value, 256))),
+        );
     }
     let started = Instant::now();
     let outcome = deliver(&mail, &relay.live, &relay.metrics).await;
     let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     let failure = match outcome {
         Outcome::Sent => {
-            info!(route = mail.route, message_id = mail.message_id, "test mail sent");
+            info!(
+                route = mail.route,
+                message_id = mail.message_id,
+                "test mail sent"
+            );
             return HttpResponse::Ok().json(json!({
                 "route": mail.route,
                 "to": mail.to,
@@ -77,12 +95,21 @@ async fn send_test(test: Test, relay: &Relay, request_id: &str) -> HttpResponse 
         Outcome::Partly { left, failure } => format!("not sent to {}: {failure}", left.join(", ")),
         Outcome::Failed(failure) => failure.to_string(),
     };
-    warn!(route = mail.route, reason = failure, "a test mail could not be sent");
-    Problem::named(StatusCode::BAD_GATEWAY, "mail-not-sent", "Mail not sent", failure)
-        .with("route", mail.route)
-        .with("to", mail.to)
-        .with("elapsed_ms", elapsed_ms)
-        .respond(Some(request_id))
+    warn!(
+        route = mail.route,
+        reason = failure,
+        "a test mail could not be sent"
+    );
+    Problem::named(
+        StatusCode::BAD_GATEWAY,
+        "mail-not-sent",
+        "Mail not sent",
+        failure,
+    )
+    .with("route", mail.route)
+    .with("to", mail.to)
+    .with("elapsed_ms", elapsed_ms)
+    .respond(Some(request_id))
 }
 
 /// Shows the newest dead letters.
@@ -119,13 +146,20 @@ pub(super) async fn retry(request: HttpRequest, relay: Data<Arc<Relay>>) -> Http
     answer(&request, async {
         let sender = operator(&request, &relay)?;
         let count = relay.outbox.revive(now_ms()).await?;
-        info!(sender, count, "dead letters are tried again");
+        info!(sender = &*sender, count, "dead letters are tried again");
         Ok(HttpResponse::Ok().json(json!({ "retried": count })))
     })
     .await
 }
 
 fn operator(request: &HttpRequest, relay: &Relay) -> Result<Arc<str>, Refusal> {
-    let sender = relay.senders.by_token(request.headers()).ok_or(Refusal::Unauthorized)?;
-    if sender.is_operator { Ok(sender.name) } else { Err(Refusal::Forbidden) }
+    let sender = relay
+        .senders
+        .by_token(request.headers())
+        .ok_or(Refusal::Unauthorized)?;
+    if sender.is_operator {
+        Ok(sender.name)
+    } else {
+        Err(Refusal::Forbidden)
+    }
 }

@@ -27,14 +27,20 @@ pub(super) async fn take(
     relay: &Arc<Relay>,
 ) -> Result<HttpResponse, Refusal> {
     let headers = request.headers();
-    if headers.get(CONTENT_ENCODING).is_some_and(|encoding| encoding.as_bytes() != b"identity") {
+    if headers
+        .get(CONTENT_ENCODING)
+        .is_some_and(|encoding| encoding.as_bytes() != b"identity")
+    {
         return Err(Refusal::Encoded);
     }
     let claim = relay.senders.claim(headers).ok_or(Refusal::Unauthorized)?;
     let body = body::read(payload, &relay.body, &relay.budget).await?;
     let sender = match claim {
         Claim::Known(sender) => sender,
-        Claim::Signed => relay.senders.by_signature(headers, &body.bytes, now_ms()).ok_or(Refusal::Unauthorized)?,
+        Claim::Signed => relay
+            .senders
+            .by_signature(headers, &body.bytes, now_ms())
+            .ok_or(Refusal::Unauthorized)?,
     };
     let webhook = Webhook::parse(source, &body.bytes)?;
     if webhook.truncated_alerts > 0 {
@@ -56,13 +62,22 @@ pub(super) async fn take(
         duplicates = accepted.duplicates,
         "webhook accepted"
     );
-    Ok(HttpResponse::Ok().json(serde_json::json!({ "accepted": accepted.new, "duplicates": accepted.duplicates })))
+    Ok(HttpResponse::Ok()
+        .json(serde_json::json!({ "accepted": accepted.new, "duplicates": accepted.duplicates })))
 }
 
 async fn keep(source: Source, webhook: &Webhook<'_>, relay: &Relay) -> Result<Accepted, Refusal> {
     let policy = relay.live.policy.load_full();
-    let reader = AlertReader::new(source, webhook, &policy.mail.alertmanager_url, &relay.alerts);
-    let mut accepted = Accepted { new: 0, duplicates: 0 };
+    let reader = AlertReader::new(
+        source,
+        webhook,
+        &policy.mail.alertmanager_url,
+        &relay.alerts,
+    );
+    let mut accepted = Accepted {
+        new: 0,
+        duplicates: 0,
+    };
     for together in webhook.alerts.chunks(TOGETHER) {
         let now = now_ms();
         let mut drafts = Vec::with_capacity(together.len());
@@ -70,7 +85,11 @@ async fn keep(source: Source, webhook: &Webhook<'_>, relay: &Relay) -> Result<Ac
             let alert = reader.read(raw);
             let lane = policy.lane(&webhook.group_key, &alert);
             let routes = policy.routes(&alert.labels);
-            drafts.extend(routes.into_iter().map(|route| Draft::new(&route.name, lane, &alert, now)));
+            drafts.extend(
+                routes
+                    .into_iter()
+                    .map(|route| Draft::new(&route.name, lane, &alert, now)),
+            );
         }
         let part = relay.outbox.accept(drafts, now).await?;
         accepted.new += part.new;

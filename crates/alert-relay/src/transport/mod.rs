@@ -157,17 +157,28 @@ impl Transport {
 }
 
 /// A secret: what its file holds when there is one, without the line end that editors add.
-fn secret(setting: &'static str, value: &SecretString, file: &Path) -> Result<SecretString, TransportError> {
+fn secret(
+    setting: &'static str,
+    value: &SecretString,
+    file: &Path,
+) -> Result<SecretString, TransportError> {
     if file.as_os_str().is_empty() {
         return Ok(value.clone());
     }
     let text = read(setting, file)?;
-    let text = String::from_utf8(text).map_err(|_| TransportError::Wrong { setting, why: "the file is not text".to_owned() })?;
+    let text = String::from_utf8(text).map_err(|_| TransportError::Wrong {
+        setting,
+        why: "the file is not text".to_owned(),
+    })?;
     Ok(SecretString::from(text.trim_end_matches(['\r', '\n'])))
 }
 
 fn read(setting: &'static str, file: &Path) -> Result<Vec<u8>, TransportError> {
-    std::fs::read(file).map_err(|source| TransportError::Read { setting, path: file.display().to_string(), source })
+    std::fs::read(file).map_err(|source| TransportError::Read {
+        setting,
+        path: file.display().to_string(),
+        source,
+    })
 }
 
 /// What another side said, short and harmless.

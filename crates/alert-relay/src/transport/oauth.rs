@@ -46,13 +46,21 @@ struct Granted {
 
 impl Tokens {
     pub(super) fn new(client: Client, config: &config::Api, secret: SecretString) -> Self {
-        Self { client, config: config.clone(), secret, current: Mutex::new(None) }
+        Self {
+            client,
+            config: config.clone(),
+            secret,
+            current: Mutex::new(None),
+        }
     }
 
     /// The token, as an `Authorization` header.
     pub(super) async fn get(&self, metrics: &Metrics) -> Result<HeaderValue, Failure> {
         let mut current = self.current.lock().await;
-        if let Some(token) = current.as_ref().filter(|token| Instant::now() < token.until) {
+        if let Some(token) = current
+            .as_ref()
+            .filter(|token| Instant::now() < token.until)
+        {
             return Ok(token.header.clone());
         }
         let token = self.ask().await.inspect_err(|_| metrics.token("failed"))?;
@@ -85,7 +93,11 @@ impl Tokens {
             add("client_id", &config.client_id);
             add("client_secret", self.secret.expose_secret());
         } else {
-            let pair = format!("{}:{}", percent(&config.client_id), percent(self.secret.expose_secret()));
+            let pair = format!(
+                "{}:{}",
+                percent(&config.client_id),
+                percent(self.secret.expose_secret())
+            );
             basic = Some(format!("Basic {}", STANDARD.encode(pair)));
         }
         let mut request = self
@@ -97,18 +109,30 @@ impl Tokens {
         if let Some(basic) = basic {
             request = request.header(AUTHORIZATION, basic);
         }
-        let response = request.send().await.map_err(|error| failure(error, config.timeout))?;
+        let response = request
+            .send()
+            .await
+            .map_err(|error| failure(error, config.timeout))?;
         let (status, retry_after) = (response.status(), retry_after(&response));
         let body = body(response, config.timeout).await;
         let text = || {
             let body = body.as_deref().unwrap_or_default();
-            said(&format!("token endpoint: {status} {}", String::from_utf8_lossy(body)))
+            said(&format!(
+                "token endpoint: {status} {}",
+                String::from_utf8_lossy(body)
+            ))
         };
         if status.as_u16() == 429 {
-            return Err(Failure::Throttled { text: text(), retry_after });
+            return Err(Failure::Throttled {
+                text: text(),
+                retry_after,
+            });
         }
         if status.is_server_error() {
-            return Err(Failure::Server { text: text(), retry_after });
+            return Err(Failure::Server {
+                text: text(),
+                retry_after,
+            });
         }
         if !status.is_success() {
             return Err(Failure::Authentication(text()));
@@ -122,7 +146,10 @@ impl Tokens {
             return Err(no_token());
         }
         header.set_sensitive(true);
-        Ok(Token { header, until: Instant::now() + kept_for(granted.expires_in.as_ref()) })
+        Ok(Token {
+            header,
+            until: Instant::now() + kept_for(granted.expires_in.as_ref()),
+        })
     }
 }
 
@@ -133,7 +160,10 @@ fn kept_for(expires_in: Option<&serde_json::Value>) -> Duration {
         Some(serde_json::Value::String(text)) => text.parse().ok(),
         _ => None,
     };
-    let life = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()).unwrap_or(UNTOLD).min(LONGEST);
+    let life = seconds
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .unwrap_or(UNTOLD)
+        .min(LONGEST);
     life - (life / 10).min(Duration::from_secs(60))
 }
 
@@ -145,7 +175,14 @@ mod tests {
 
     #[test]
     fn a_token_is_replaced_before_it_ends() {
-        for (told, kept) in [(json!(3600), 3540), (json!(100), 90), (json!("100"), 90), (json!(null), 270), (json!(-5), 270), (json!(1e300), 86_340)] {
+        for (told, kept) in [
+            (json!(3600), 3540),
+            (json!(100), 90),
+            (json!("100"), 90),
+            (json!(null), 270),
+            (json!(-5), 270),
+            (json!(1e300), 86_340),
+        ] {
             assert_eq!(kept_for(Some(&told)).as_secs(), kept, "{told}");
         }
         assert_eq!(kept_for(None).as_secs(), 270);

@@ -35,10 +35,20 @@ impl Smtp {
             .hello_name(ClientId::Domain(config.hello.clone()))
             .timeout(Some(config.timeout));
         if !config.username.is_empty() {
-            let password = secret("smtp.password_file", &config.password, &config.password_file)?;
-            builder = builder.credentials(Credentials::new(config.username.clone(), password.expose_secret().to_owned()));
+            let password = secret(
+                "smtp.password_file",
+                &config.password,
+                &config.password_file,
+            )?;
+            builder = builder.credentials(Credentials::new(
+                config.username.clone(),
+                password.expose_secret().to_owned(),
+            ));
         }
-        Ok(Self { server: builder.build(), timeout: config.timeout })
+        Ok(Self {
+            server: builder.build(),
+            timeout: config.timeout,
+        })
     }
 
     /// Sends to all at once; when that is refused, to each alone, so that one wrong address takes the mail from nobody else.
@@ -49,7 +59,9 @@ impl Smtp {
         };
         let all = match self.once(mail, &mail.to, &bytes).await {
             Ok(()) => return Outcome::Sent,
-            Err(failure) if !failure.is_refusal() || mail.to.len() < 2 => return Outcome::Failed(failure),
+            Err(failure) if !failure.is_refusal() || mail.to.len() < 2 => {
+                return Outcome::Failed(failure);
+            }
             Err(failure) => failure,
         };
         let (mut left, mut last) = (Vec::new(), all);
@@ -62,7 +74,10 @@ impl Smtp {
         match left.len() {
             0 => Outcome::Sent,
             count if count == mail.to.len() => Outcome::Failed(last),
-            _ => Outcome::Partly { left, failure: last },
+            _ => Outcome::Partly {
+                left,
+                failure: last,
+            },
         }
     }
 
@@ -70,7 +85,11 @@ impl Smtp {
         let wrong = |why: String| Failure::Configuration(why);
         let address = |text: &String| config::mailbox(text).map(|mailbox| mailbox.email);
         let from = address(&mail.from).map_err(wrong)?;
-        let to = to.iter().map(address).collect::<Result<_, _>>().map_err(wrong)?;
+        let to = to
+            .iter()
+            .map(address)
+            .collect::<Result<_, _>>()
+            .map_err(wrong)?;
         let envelope = Envelope::new(Some(from), to).map_err(|error| wrong(error.to_string()))?;
         match tokio::time::timeout(self.timeout, self.server.send_raw(&envelope, bytes)).await {
             Ok(Ok(_)) => Ok(()),
@@ -95,8 +114,14 @@ impl Smtp {
         match code {
             // RFC 4954: what a server says when it does not know us, or wants to.
             Some(454 | 530 | 534 | 535 | 538) => Failure::Authentication(text),
-            Some(421 | 450 | 451 | 452) => Failure::Throttled { text, retry_after: None },
-            Some(400..=499) => Failure::Server { text, retry_after: None },
+            Some(421 | 450 | 451 | 452) => Failure::Throttled {
+                text,
+                retry_after: None,
+            },
+            Some(400..=499) => Failure::Server {
+                text,
+                retry_after: None,
+            },
             Some(_) => Failure::Refused(text),
             None if error.is_timeout() => Failure::Timeout(self.timeout),
             None if error.is_response() => Failure::Protocol(text),
@@ -107,12 +132,19 @@ impl Smtp {
 }
 
 fn tls(config: &config::Smtp) -> Result<TlsParameters, TransportError> {
-    let wrong = |setting| move |error: lettre::transport::smtp::Error| TransportError::Wrong { setting, why: error.to_string() };
+    let wrong = |setting| {
+        move |error: lettre::transport::smtp::Error| TransportError::Wrong {
+            setting,
+            why: error.to_string(),
+        }
+    };
     let mut builder = TlsParameters::builder(config.host.clone());
     if !config.ca_file.as_os_str().is_empty() {
         let pem = read("smtp.ca_file", &config.ca_file)?;
         let authority = Certificate::from_pem(&pem).map_err(wrong("smtp.ca_file"))?;
-        builder = builder.certificate_store(CertificateStore::None).add_root_certificate(authority);
+        builder = builder
+            .certificate_store(CertificateStore::None)
+            .add_root_certificate(authority);
     }
     builder.build().map_err(wrong("smtp.host"))
 }
@@ -132,16 +164,26 @@ fn message(mail: &Rendered) -> Result<Message, String> {
         .raw_header(header("X-Flumen-Status", mail.status))
         .raw_header(header("X-Flumen-Severity", &mail.severity));
     if mail.is_urgent {
-        builder = builder.raw_header(header("Importance", "high")).raw_header(header("X-Priority", "1"));
+        builder = builder
+            .raw_header(header("Importance", "high"))
+            .raw_header(header("X-Priority", "1"));
     }
     if let Some(reply_to) = &mail.reply_to {
         builder = builder.reply_to(mailbox(reply_to)?);
     }
-    for to in mail.to.iter().map(|to| mailbox(to)).collect::<Result<Vec<Mailbox>, _>>()? {
+    for to in mail
+        .to
+        .iter()
+        .map(|to| mailbox(to))
+        .collect::<Result<Vec<Mailbox>, _>>()?
+    {
         builder = builder.to(to);
     }
     builder
-        .multipart(MultiPart::alternative_plain_html(mail.text.clone(), mail.html.clone()))
+        .multipart(MultiPart::alternative_plain_html(
+            mail.text.clone(),
+            mail.html.clone(),
+        ))
         .map_err(|error| error.to_string())
 }
 

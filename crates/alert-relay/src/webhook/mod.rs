@@ -80,15 +80,28 @@ impl<'a> Webhook<'a> {
         let webhook: Self = serde_json::from_slice(body).map_err(|error| {
             if error.is_data() {
                 let what = crate::clean::line(&error.to_string(), 200);
-                WebhookError::Shape { sender: source.name(), what }
+                WebhookError::Shape {
+                    sender: source.name(),
+                    what,
+                }
             } else {
-                WebhookError::Malformed { line: error.line(), column: error.column() }
+                WebhookError::Malformed {
+                    line: error.line(),
+                    column: error.column(),
+                }
             }
         })?;
         if webhook.version != source.version() {
-            let what = format!("its version is `{}`, and `{}` is understood", webhook.version, source.version());
+            let what = format!(
+                "its version is `{}`, and `{}` is understood",
+                webhook.version,
+                source.version()
+            );
             let what = crate::clean::line(&what, 200);
-            return Err(WebhookError::Shape { sender: source.name(), what });
+            return Err(WebhookError::Shape {
+                sender: source.name(),
+                what,
+            });
         }
         Ok(webhook)
     }

@@ -60,10 +60,20 @@ pub(crate) struct AlertReader<'a> {
 }
 
 impl<'a> AlertReader<'a> {
-    pub(crate) fn new(source: Source, webhook: &Webhook<'_>, alertmanager_url: &str, limits: &'a config::Alerts) -> Self {
-        let own = Some(alertmanager_url).filter(|url| !url.is_empty() && source == Source::Alertmanager);
+    pub(crate) fn new(
+        source: Source,
+        webhook: &Webhook<'_>,
+        alertmanager_url: &str,
+        limits: &'a config::Alerts,
+    ) -> Self {
+        let own =
+            Some(alertmanager_url).filter(|url| !url.is_empty() && source == Source::Alertmanager);
         let page = clean::url(own.unwrap_or(&webhook.external_url));
-        Self { source, page, limits }
+        Self {
+            source,
+            page,
+            limits,
+        }
     }
 
     /// Reads one alert; never fails.
@@ -80,40 +90,66 @@ impl<'a> AlertReader<'a> {
         let mut annotations = self.pairs(wire.annotations, DESCRIPTION_BYTES.max(max));
         let mut take = |names: &[&str]| {
             let found = names.iter().find(|name| annotations.contains_key(**name));
-            found.and_then(|name| annotations.remove(*name)).unwrap_or_default()
+            found
+                .and_then(|name| annotations.remove(*name))
+                .unwrap_or_default()
         };
         let summary = clean::line(&take(&["summary", "title"]), max);
         let description = take(&["description", "message"]);
         let runbook = clean::url(&take(&["runbook_url", "runbook"]));
         let dashboard = take(&["dashboard_url", "dashboard"]);
-        let dashboard = [&dashboard, wire.panel_url.as_ref(), wire.dashboard_url.as_ref()]
-            .map(clean::url)
-            .into_iter()
-            .find(|url| !url.is_empty())
-            .unwrap_or_default();
+        let dashboard = [
+            &dashboard,
+            wire.panel_url.as_ref(),
+            wire.dashboard_url.as_ref(),
+        ]
+        .map(clean::url)
+        .into_iter()
+        .find(|url| !url.is_empty())
+        .unwrap_or_default();
         let silence = match self.source {
             Source::Grafana => clean::url(&wire.silence_url),
             Source::Alertmanager => self.silence(&labels),
         };
-        let status = if wire.status.eq_ignore_ascii_case("resolved") { Status::Resolved } else { Status::Firing };
+        let status = if wire.status.eq_ignore_ascii_case("resolved") {
+            Status::Resolved
+        } else {
+            Status::Firing
+        };
         let given = clean::line(&wire.fingerprint, 64);
-        let fingerprint = if given.is_empty() { alert::fingerprint(&labels) } else { given };
-        let severity = labels.get("severity").or_else(|| labels.get("priority")).map_or("", String::as_str);
+        let fingerprint = if given.is_empty() {
+            alert::fingerprint(&labels)
+        } else {
+            given
+        };
+        let severity = labels
+            .get("severity")
+            .or_else(|| labels.get("priority"))
+            .map_or("", String::as_str);
         Alert {
             status,
-            name: labels.get("alertname").filter(|name| !name.is_empty()).map_or_else(
-                || "unnamed alert".to_owned(),
-                |name| clean::line(name, max),
-            ),
+            name: labels
+                .get("alertname")
+                .filter(|name| !name.is_empty())
+                .map_or_else(|| "unnamed alert".to_owned(), |name| clean::line(name, max)),
             severity: clean::line(severity, SEVERITY_BYTES).to_lowercase(),
             fingerprint,
             starts_at: time(&wire.starts_at),
-            ends_at: if status == Status::Resolved { time(&wire.ends_at) } else { String::new() },
+            ends_at: if status == Status::Resolved {
+                time(&wire.ends_at)
+            } else {
+                String::new()
+            },
             summary,
             description: clean::text(&description, DESCRIPTION_BYTES),
             values: self.pairs(wire.values.unwrap_or_default(), 64),
             annotations,
-            links: Links { runbook, dashboard, silence, source: clean::url(&wire.generator_url) },
+            links: Links {
+                runbook,
+                dashboard,
+                silence,
+                source: clean::url(&wire.generator_url),
+            },
             labels,
         }
     }
@@ -143,10 +179,21 @@ impl<'a> AlertReader<'a> {
         if self.page.is_empty() {
             return String::new();
         }
-        let quote = |value: &str| value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
-        let matchers: Vec<_> = labels.iter().map(|(name, value)| format!("{name}=\"{}\"", quote(value))).collect();
+        let quote = |value: &str| {
+            value
+                .replace('\\', "\\\\")
+                .replace('"', "\\\"")
+                .replace('\n', "\\n")
+        };
+        let matchers: Vec<_> = labels
+            .iter()
+            .map(|(name, value)| format!("{name}=\"{}\"", quote(value)))
+            .collect();
         let filter = clean::percent(&format!("{{{}}}", matchers.join(",")));
-        clean::url(&format!("{}/#/silences/new?filter={filter}", self.page.trim_end_matches('/')))
+        clean::url(&format!(
+            "{}/#/silences/new?filter={filter}",
+            self.page.trim_end_matches('/')
+        ))
     }
 
     fn unreadable(&self, raw: &str) -> Alert {

@@ -23,7 +23,10 @@ const GRAFANA: &str = r#"{"receiver":"relay","status":"firing","orgId":1,"alerts
  "version":"1","groupKey":"{}:{}","truncatedAlerts":0,"title":"x","state":"alerting","message":"y"}"#;
 
 fn limits() -> Alerts {
-    Alerts { max_value_bytes: ByteSize(1024), max_labels: 64 }
+    Alerts {
+        max_value_bytes: ByteSize(1024),
+        max_labels: 64,
+    }
 }
 
 fn read(source: Source, body: &str) -> Vec<Alert> {
@@ -37,13 +40,27 @@ fn read(source: Source, body: &str) -> Vec<Alert> {
 fn a_webhook_of_alertmanager_becomes_its_alerts() {
     let alerts = read(Source::Alertmanager, ALERTMANAGER);
     let first = &alerts[0];
-    assert_eq!((first.status, first.name.as_str(), first.severity.as_str()), (Status::Firing, "WriterStuck", "critical"));
+    assert_eq!(
+        (first.status, first.name.as_str(), first.severity.as_str()),
+        (Status::Firing, "WriterStuck", "critical")
+    );
     assert_eq!(first.summary, "Nothing stored for 5 minutes");
     assert_eq!(first.links.runbook, "https://docs.example/WriterStuck");
     assert_eq!(first.annotations.keys().collect::<Vec<_>>(), ["owner"]);
-    assert!(first.links.silence.starts_with("http://alertmanager:9093/#/silences/new?filter=%7Balertname%3D%22WriterStuck%22%2C"), "{first:?}");
-    assert_eq!((first.starts_at.as_str(), first.ends_at.as_str()), ("2026-11-21T10:00:00.123Z", ""));
-    assert_eq!((alerts[1].status, alerts[1].ends_at.as_str()), (Status::Resolved, "2026-11-21T10:10:00Z"));
+    assert!(
+        first.links.silence.starts_with(
+            "http://alertmanager:9093/#/silences/new?filter=%7Balertname%3D%22WriterStuck%22%2C"
+        ),
+        "{first:?}"
+    );
+    assert_eq!(
+        (first.starts_at.as_str(), first.ends_at.as_str()),
+        ("2026-11-21T10:00:00.123Z", "")
+    );
+    assert_eq!(
+        (alerts[1].status, alerts[1].ends_at.as_str()),
+        (Status::Resolved, "2026-11-21T10:10:00Z")
+    );
     assert_ne!(first.identity("r"), first.identity("s"));
 }
 
@@ -51,7 +68,10 @@ fn a_webhook_of_alertmanager_becomes_its_alerts() {
 fn a_webhook_of_grafana_becomes_its_alerts() {
     let alert = read(Source::Grafana, GRAFANA).remove(0);
     assert_eq!(alert.links.dashboard, "https://play.grafana.org/d/1");
-    assert_eq!(alert.links.silence, "https://play.grafana.org/alerting/silence/new?alertmanager=grafana");
+    assert_eq!(
+        alert.links.silence,
+        "https://play.grafana.org/alerting/silence/new?alertmanager=grafana"
+    );
     assert_eq!(alert.values.get("B").map(String::as_str), Some("44.23"));
     assert_eq!(alert.starts_at, "2021-10-12T09:56:03.157076+02:00");
 }
@@ -60,14 +80,24 @@ fn a_webhook_of_grafana_becomes_its_alerts() {
 fn one_alert_that_cannot_be_read_does_not_sink_its_neighbours() {
     let body = r#"{"version":"4","alerts":[7,{"status":[]},{"labels":{"alertname":"Good","n":1,"b":true,"z":null}}]}"#;
     let alerts = read(Source::Alertmanager, body);
-    assert_eq!(alerts.iter().map(|alert| alert.name.as_str()).collect::<Vec<_>>(), ["UnreadableAlert", "UnreadableAlert", "Good"]);
+    assert_eq!(
+        alerts
+            .iter()
+            .map(|alert| alert.name.as_str())
+            .collect::<Vec<_>>(),
+        ["UnreadableAlert", "UnreadableAlert", "Good"]
+    );
     assert_ne!(alerts[0].fingerprint, alerts[1].fingerprint);
     assert_eq!(alerts[2].labels["n"], "1");
 }
 
 #[test]
 fn what_is_no_webhook_is_refused_with_the_reason() {
-    let refused = |source, body: &str| Webhook::parse(source, body.as_bytes()).expect_err(body).to_string();
+    let refused = |source, body: &str| {
+        Webhook::parse(source, body.as_bytes())
+            .expect_err(body)
+            .to_string()
+    };
     assert!(refused(Source::Alertmanager, "{").contains("not JSON"));
     assert!(refused(Source::Alertmanager, "[]").contains("not a webhook"));
     assert!(refused(Source::Alertmanager, "{}").contains("alerts"));
@@ -83,7 +113,10 @@ fn a_hostile_alert_is_harmless_and_small() {
         "annotations":{{"runbook_url":"javascript:alert(1)","dashboard":"https://x\" onload=\"y","description":"{huge}"}},"fingerprint":"{huge}","startsAt":"{huge}"}}]}}"#
     );
     let alert = read(Source::Alertmanager, &body).remove(0);
-    assert_eq!((alert.name.as_str(), alert.severity.as_str()), ("a Bcc: evil@example.com", "critical"));
+    assert_eq!(
+        (alert.name.as_str(), alert.severity.as_str()),
+        ("a Bcc: evil@example.com", "critical")
+    );
     assert_eq!(alert.links, crate::alert::Links::default());
     assert!(serde_json::to_vec(&alert).expect("JSON").len() < 8 << 10);
 }

@@ -28,7 +28,7 @@ pub(crate) fn root() -> PathBuf {
 /// Settings that every test has: quick, and on free ports.
 pub(crate) fn settings(folder: &TempDir, more: &str) -> String {
     let path = folder.path().display();
-    format!(
+    let base = format!(
         r#"
 listen.address = "127.0.0.1:0"
 admin.address = "127.0.0.1:0"
@@ -39,9 +39,21 @@ retry.first = "50ms"
 retry.longest = "200ms"
 mail.from = "Flumen alerts <alerts@example.com>"
 mail.to = ["oncall@example.com"]
-{more}
 "#
-    )
+    );
+    let table = |text: &str| text.parse::<toml::Table>().expect("TOML");
+    merge(table(&base), table(more)).to_string()
+}
+
+fn merge(mut base: toml::Table, more: toml::Table) -> toml::Table {
+    for (key, value) in more {
+        let value = match (base.remove(&key), value) {
+            (Some(toml::Value::Table(below)), toml::Value::Table(above)) => toml::Value::Table(merge(below, above)),
+            (_, value) => value,
+        };
+        base.insert(key, value);
+    }
+    base
 }
 
 pub(crate) fn write_senders(folder: &TempDir) {
