@@ -3,9 +3,16 @@
 //! They are moved only by [`Sink::flush`](crate::write::Sink::flush); here they are read, made when a partition is
 //! met for the first time, and set by an operator who knows what he does.
 
+use std::{convert::Infallible, time::Duration};
+
 use event::Timestamp;
+use tokio_postgres::types::{ToSql, Type};
 
 use crate::{Pool, StoreError, pg::PgTime};
+
+/// How long a checkpoint may be held by somebody who does not own its partition any more. A writer that gives partitions back has
+/// ended its transactions before.
+const HANGS_AFTER: Duration = Duration::from_secs(2);
 
 /// The checkpoint of one Kafka partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,8 +58,37 @@ pub async fn load(
         .collect())
 }
 
+/// Reads all checkpoints of a topic, by partition; those of the cluster that moved last, when there are several.
+///
+/// # Errors
+/// An outage, or fatal without the schema.
+pub async fn of_topic(pool: &Pool, topic: &str) -> Result<Vec<Checkpoint>, StoreError> {
+    let client = pool.get().await?;
+    let fail = |error| StoreError::from_pg("load the checkpoints", &error);
+    let statement = client
+        .prepare_cached(
+            "SELECT kafka_partition, next_offset, updated_at FROM checkpoints WHERE topic = $1 AND cluster_id = \
+             (SELECT cluster_id FROM checkpoints WHERE topic = $1 ORDER BY updated_at DESC LIMIT 1) ORDER BY kafka_partition",
+        )
+        .await
+        .map_err(fail)?;
+    let rows = client.query(&statement, &[&topic]).await.map_err(fail)?;
+    Ok(rows
+        .iter()
+        .map(|row| Checkpoint {
+            partition: row.get(0),
+            next_offset: row.get(1),
+            updated_at: row.get::<_, PgTime>(2).0,
+        })
+        .collect())
+}
+
 /// Makes the checkpoints that are missing, at the given `(partition, next offset)`, and reads all of them. One that exists stays
 /// as it is.
+///
+/// Called by the owner of the partitions. Whoever owned them before may have been frozen, or cut off, in the middle of a
+/// transaction: it holds its checkpoints then, and no timeout of the server ends a session that waits for the rows of a COPY. So a
+/// session that stands in the way for [`HANGS_AFTER`] is ended. That loses nothing: what it had not committed is read again.
 ///
 /// # Errors
 /// An outage, or fatal without the schema.
@@ -76,12 +112,50 @@ pub async fn load_or_create(
             )
             .await
             .map_err(fail)?;
-        client
-            .execute(&statement, &[&cluster_id, &topic, &partitions, &offsets])
+        let own = client
+            .query_typed("SELECT pg_backend_pid()", &[])
             .await
             .map_err(fail)?;
+        let own: i32 = own.first().map_or(0, |row| row.get(0));
+        let parameters: [&(dyn ToSql + Sync); 4] = [&cluster_id, &topic, &partitions, &offsets];
+        let create = client.execute(&statement, &parameters);
+        tokio::select! {
+            created = create => created.map_err(fail)?,
+            never = end_those_in_the_way(pool, own) => match never {},
+        };
     }
     load(pool, cluster_id, topic, &partitions).await
+}
+
+/// Ends sessions of this role that hold what the session `own` waits for while they wait for their client, again and again.
+async fn end_those_in_the_way(pool: &Pool, own: i32) -> Infallible {
+    loop {
+        tokio::time::sleep(HANGS_AFTER).await;
+        let ended = async {
+            let client = pool.get().await?;
+            client
+                .query_typed(
+                    "SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity \
+                      WHERE pid = ANY (pg_blocking_pids($1)) AND usename = current_user AND wait_event = 'ClientRead'",
+                    &[(&own, Type::INT4)],
+                )
+                .await
+                .map_err(|error| StoreError::from_pg("end a session that hangs", &error))
+        };
+        match ended.await {
+            Ok(ended) => {
+                for row in ended {
+                    let pid: i32 = row.get(0);
+                    tracing::warn!(
+                        pid,
+                        "a session that held a checkpoint and said nothing was ended; its writer is frozen or cut off"
+                    );
+                }
+            }
+            // Whoever waits learns of an outage by itself.
+            Err(error) => tracing::debug!(%error, "sessions that hang could not be ended"),
+        }
+    }
 }
 
 /// All checkpoints there are, for the operator: cluster, topic and checkpoint.

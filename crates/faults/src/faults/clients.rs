@@ -47,8 +47,8 @@ pub(super) fn faults() -> Vec<Fault> {
             "Kafka's acknowledgement comes after the answer was 503, and then the client sends again",
             |scene| Box::pin(ack_after_503(scene)),
         )
-        .set_ingest("kafka.producer.delivery_timeout=2s")
-        .set_ingest("kafka.producer.socket_timeout=8s")
+        .set_ingest("kafka.producer.delivery_timeout=2500ms")
+        .set_ingest("kafka.producer.socket_timeout=2s")
         .set_ingest("answer.ack_timeout=3s")
         .reduced(),
         Fault::new(
@@ -142,10 +142,10 @@ async fn answers_lost(scene: &mut Scene) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// An acknowledgement takes 3 s and ingest-api waits for 2.
+/// An acknowledgement takes 2.6 s, and ingest-api waits for less.
 async fn ack_after_503(scene: &mut Scene) -> anyhow::Result<()> {
     scene.inject();
-    let late = Weather::Delay(Duration::from_millis(1500));
+    let late = Weather::Delay(Duration::from_millis(1300));
     scene.stack.links.ingest_kafka.set(late);
     let refused = scene
         .wait_for("an answer 503", 20 * SECOND, |scene| {

@@ -6,7 +6,7 @@ use store::{
     write::{Advance, Batch, Record},
 };
 
-use crate::support::{CLUSTER, Db, TOPIC, time};
+use crate::support::{CLUSTER, Db, TOPIC, connect, time};
 
 #[tokio::test]
 async fn a_checkpoint_that_exists_is_not_made_again() {
@@ -171,4 +171,24 @@ async fn a_replayed_letter_is_marked_once_and_can_be_deleted() {
             .expect("show")
             .is_none()
     );
+}
+
+#[tokio::test]
+async fn a_writer_that_froze_in_mid_copy_does_not_keep_its_checkpoints() {
+    let db = Db::create().await;
+    db.start(2).await;
+    let frozen = connect(db.database.url()).await;
+    frozen
+        .batch_execute("BEGIN; UPDATE checkpoints SET next_offset = 5 WHERE kafka_partition = 0")
+        .await
+        .expect("move a checkpoint");
+    let copy: tokio_postgres::CopyInSink<bytes::Bytes> = frozen
+        .copy_in("COPY events FROM STDIN")
+        .await
+        .expect("begin to copy");
+    let successor = tokio::time::timeout(std::time::Duration::from_secs(30), db.start(2)).await;
+    let found = successor.expect("no longer than it takes to see that it hangs");
+    assert_eq!(found[0].next_offset, 0, "what was not committed is gone");
+    drop(copy);
+    assert!(frozen.batch_execute("COMMIT").await.is_err());
 }
