@@ -219,7 +219,6 @@ impl Stack {
     }
 
     /// Says that another server is the primary now; both links lead there from here on.
-    #[expect(dead_code, reason = "used by the faults of PostgreSQL")]
     pub(crate) fn postgres_moved(&self, address: &str) {
         let url = format!("postgres://postgres@{address}/");
         *self
