@@ -154,7 +154,7 @@ def main():
         spec = app['spec']
         expect('it has a namespace of its own', spec['destination']['namespace'] == 'pr-42')
         expect('its host is fb-42', 'fb-42.staging.events.example.com' in spec['source']['helm']['values'])
-        expect('its images are of its commit', f'pr-42-{"0" * 12}' in spec['source']['helm']['values'], spec['source']['helm']['values'])
+        expect('its images are of its commit', f'pr-42-{42:040x}' in spec['source']['helm']['values'], spec['source']['helm']['values'])
         expect('it takes all it made with it', app['metadata']['finalizers'] == ['resources-finalizer.argocd.argoproj.io'])
         expect('its namespace is the chart\'s', 'CreateNamespace=false' in spec['syncPolicy']['syncOptions'])
         render(app, 'preview-42')
