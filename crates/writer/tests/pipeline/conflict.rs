@@ -59,3 +59,32 @@ async fn a_zombie_that_wakes_up_after_another_took_over_stores_nothing_twice() {
     assert_eq!(world.settled().await, 3_000);
     heir.stop().await.expect("no fault");
 }
+
+/// As after a fail-over to a standby that had received nothing of it: rows, counts and checkpoint are gone together, and no further record comes that
+/// would make the writer look.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_went_back_in_time_is_given_what_it_misses_without_any_traffic() {
+    let world = World::new(3).await;
+    let writer = world.writer(&[]);
+    world.send(0..600).await;
+    world.holds_exactly(600).await;
+    world
+        .sql
+        .batch_execute(
+            "BEGIN; TRUNCATE events, event_counts; UPDATE checkpoints SET next_offset = 0; COMMIT",
+        )
+        .await
+        .expect("gone");
+    world.holds_exactly(600).await;
+    assert_eq!(world.settled().await, 600);
+    assert!(
+        writer
+            .metric("flumen_writer_checkpoint_rewinds_total")
+            .await
+            >= 1.0
+    );
+    world.send(600..900).await;
+    world.holds_exactly(900).await;
+    writer.ready().await;
+    writer.stop().await.expect("no fault");
+}

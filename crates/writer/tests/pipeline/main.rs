@@ -6,6 +6,7 @@ mod conflict;
 mod duplicates;
 mod exactly_once;
 mod failpoints;
+mod hostile;
 mod outage;
 mod partitions;
 mod poison;
