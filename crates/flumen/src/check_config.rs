@@ -26,16 +26,24 @@ pub enum Service {
     Writer,
     /// Serves them.
     QueryApi,
+    /// Mails alerts.
+    AlertRelay,
 }
 
 impl Service {
-    const ALL: [Self; 3] = [Self::IngestApi, Self::Writer, Self::QueryApi];
+    const ALL: [Self; 4] = [
+        Self::IngestApi,
+        Self::Writer,
+        Self::QueryApi,
+        Self::AlertRelay,
+    ];
 
     fn binary(self) -> &'static str {
         match self {
             Self::IngestApi => "ingest-api",
             Self::Writer => "writer",
             Self::QueryApi => "query-api",
+            Self::AlertRelay => "alert-relay",
         }
     }
 }

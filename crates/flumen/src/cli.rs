@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     check_config, completions, dead_letters, down, generate, import, keys, maintain, migrate,
-    provision, smoke, status, up, watch,
+    provision, relay, smoke, status, up, watch,
 };
 
 /// Flumen: events in over HTTP, safe in Kafka, exactly once in PostgreSQL, out over HTTP.
@@ -58,6 +58,8 @@ pub enum Command {
     DeadLetters(dead_letters::Args),
     /// Makes partitions ahead and drops expired ones.
     Maintain(maintain::Args),
+    /// Tries out whether mails about alerts arrive.
+    Relay(relay::Args),
     /// Validates the configuration of the services.
     CheckConfig(check_config::Args),
     /// Calls /reload of a service when mounted files have changed.
@@ -84,6 +86,7 @@ impl Cli {
             Command::Smoke(args) => smoke::run(args).await,
             Command::DeadLetters(args) => dead_letters::run(args).await,
             Command::Maintain(args) => maintain::run(args).await,
+            Command::Relay(args) => relay::run(args).await,
             Command::CheckConfig(args) => check_config::run(args).await,
             Command::Watch(args) => watch::run(args).await,
             Command::Completions(args) => completions::run(args).await,

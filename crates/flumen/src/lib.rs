@@ -20,6 +20,7 @@ pub mod maintain;
 pub mod migrate;
 mod operator;
 pub mod provision;
+pub mod relay;
 pub mod smoke;
 pub mod stack;
 pub mod status;
