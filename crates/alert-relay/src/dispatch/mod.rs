@@ -251,6 +251,8 @@ impl Dispatcher {
         let failure = match outcome {
             Outcome::Sent => {
                 self.metrics.mail("sent");
+                let condensed = mail.more.iter().map(|count| count.count).sum();
+                self.metrics.condensed.inc_by(condensed);
                 self.metrics
                     .last_sent
                     .set(i64::try_from(now / 1000).unwrap_or_default());

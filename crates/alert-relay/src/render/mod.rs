@@ -135,8 +135,8 @@ impl Renderer {
                     self.api_context(mail, &subject, &text, &html),
                 )
                 .inspect_err(|_| {
-                        metrics.template_failures.inc();
-                    })
+                    metrics.template_failures.inc();
+                })
                 .map_err(|why| format!("the template {API}: {why}"))?
             }
         };

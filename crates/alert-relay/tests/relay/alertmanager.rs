@@ -19,7 +19,10 @@ struct Alertmanager {
 impl Alertmanager {
     async fn start(relay: &Relay) -> Self {
         let folder = TempDir::new().expect("a folder");
-        let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port();
+        let port = std::net::TcpListener::bind("127.0.0.1:0")
+            .and_then(|listener| listener.local_addr())
+            .expect("a free port")
+            .port();
         let config = format!(
             r#"
 route:
@@ -45,16 +48,31 @@ receivers:
         let url = format!("http://127.0.0.1:{port}");
         let child = Command::new(binary())
             .arg(format!("--config.file={}", file.display()))
-            .arg(format!("--storage.path={}", folder.path().join("data").display()))
+            .arg(format!(
+                "--storage.path={}",
+                folder.path().join("data").display()
+            ))
             .arg(format!("--web.listen-address=127.0.0.1:{port}"))
             .arg(format!("--web.external-url={url}"))
             .arg("--cluster.listen-address=")
             .stderr(Stdio::null())
             .spawn()
             .expect("alertmanager starts");
-        let alertmanager = Self { child, url, _folder: folder };
+        let alertmanager = Self {
+            child,
+            url,
+            _folder: folder,
+        };
         let ready = format!("{}/-/ready", alertmanager.url);
-        eventually(PATIENCE, || async { relay.client.get(&ready).send().await.is_ok_and(|answer| answer.status() == 200) }).await;
+        eventually(PATIENCE, || async {
+            relay
+                .client
+                .get(&ready)
+                .send()
+                .await
+                .is_ok_and(|answer| answer.status() == 200)
+        })
+        .await;
         alertmanager
     }
 }
@@ -73,7 +91,9 @@ fn binary() -> PathBuf {
     }
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&path)
-        .flat_map(|folder| ["prometheus-alertmanager", "alertmanager"].map(|name| folder.join(name)))
+        .flat_map(|folder| {
+            ["prometheus-alertmanager", "alertmanager"].map(|name| folder.join(name))
+        })
         .find(|file| file.exists());
     found.expect("no Alertmanager: run tests/mail/setup (`make test` does)")
 }
@@ -89,21 +109,65 @@ async fn an_alert_of_a_real_alertmanager_is_mailed_and_so_is_its_end() {
             "annotations": { "summary": "Nothing stored", "runbook_url": "https://docs.example.com/runbooks/WriterStuck" },
             "generatorURL": "http://prometheus.example.com/graph",
         });
-        alert.as_object_mut().expect("an object").extend(more.as_object().cloned().unwrap_or_default());
+        alert
+            .as_object_mut()
+            .expect("an object")
+            .extend(more.as_object().cloned().unwrap_or_default());
         json!([alert])
     };
-    let post = |alerts: serde_json::Value| relay.client.post(format!("{}/api/v2/alerts", alertmanager.url)).json(&alerts).send();
+    let post = |alerts: serde_json::Value| {
+        relay
+            .client
+            .post(format!("{}/api/v2/alerts", alertmanager.url))
+            .json(&alerts)
+            .send()
+    };
     let started = "2026-11-21T10:00:00Z";
-    assert_eq!(post(alert(json!({ "startsAt": started }))).await.expect("an answer").status(), 200);
+    assert_eq!(
+        post(alert(json!({ "startsAt": started })))
+            .await
+            .expect("an answer")
+            .status(),
+        200
+    );
     let firing = mailbox.wait_for(1).await.remove(0);
-    assert_eq!(firing.subject, "[FIRING] warning: WriterStuck - Nothing stored");
-    assert!(firing.text.contains("https://docs.example.com/runbooks/WriterStuck"), "{}", firing.text);
-    assert!(firing.text.contains(&format!("{}/#/silences/new?filter=%7Balertname%3D%22WriterStuck%22", alertmanager.url)), "{}", firing.text);
+    assert_eq!(
+        firing.subject,
+        "[FIRING] warning: WriterStuck - Nothing stored"
+    );
+    assert!(
+        firing
+            .text
+            .contains("https://docs.example.com/runbooks/WriterStuck"),
+        "{}",
+        firing.text
+    );
+    assert!(
+        firing.text.contains(&format!(
+            "{}/#/silences/new?filter=%7Balertname%3D%22WriterStuck%22",
+            alertmanager.url
+        )),
+        "{}",
+        firing.text
+    );
 
     let ended = "2026-11-21T10:05:00Z";
-    assert_eq!(post(alert(json!({ "startsAt": started, "endsAt": ended }))).await.expect("an answer").status(), 200);
+    assert_eq!(
+        post(alert(json!({ "startsAt": started, "endsAt": ended })))
+            .await
+            .expect("an answer")
+            .status(),
+        200
+    );
     let mails = mailbox.wait_for(2).await;
-    assert_eq!(mails[1].subject, "[RESOLVED] warning: WriterStuck - Nothing stored");
-    assert_eq!(mails[1].header("references"), firing.header("references"), "both are one conversation");
+    assert_eq!(
+        mails[1].subject,
+        "[RESOLVED] warning: WriterStuck - Nothing stored"
+    );
+    assert_eq!(
+        mails[1].header("references"),
+        firing.header("references"),
+        "both are one conversation"
+    );
     assert_ne!(mails[1].message_id, firing.message_id);
 }

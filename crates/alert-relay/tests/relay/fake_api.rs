@@ -61,8 +61,15 @@ impl FakeApi {
     pub(crate) async fn start(tokens: &[Reply], mails: &[Reply]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("bound");
-        let state = State { tokens: tokens.to_vec().into(), mails: mails.to_vec().into(), ..State::default() };
-        let api = Self { address, state: Arc::new(Mutex::new(state)) };
+        let state = State {
+            tokens: tokens.to_vec().into(),
+            mails: mails.to_vec().into(),
+            ..State::default()
+        };
+        let api = Self {
+            address,
+            state: Arc::new(Mutex::new(state)),
+        };
         let serving = api.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -82,11 +89,19 @@ impl FakeApi {
     }
 
     pub(crate) fn mails(&self) -> Vec<Request> {
-        self.state.lock().expect("not poisoned").mail_requests.clone()
+        self.state
+            .lock()
+            .expect("not poisoned")
+            .mail_requests
+            .clone()
     }
 
     pub(crate) fn tokens(&self) -> Vec<Request> {
-        self.state.lock().expect("not poisoned").token_requests.clone()
+        self.state
+            .lock()
+            .expect("not poisoned")
+            .token_requests
+            .clone()
     }
 
     async fn serve(&self, mut stream: TcpStream) -> std::io::Result<()> {
@@ -97,15 +112,24 @@ impl FakeApi {
                 state.token_requests.push(request);
                 let number = state.token_requests.len();
                 let token: &'static str = format!("{{\"access_token\":\"token-{number}\",\"token_type\":\"Bearer\",\"expires_in\":3600}}").leak();
-                state.tokens.pop_front().unwrap_or(Reply::Status(200, "", token))
+                state
+                    .tokens
+                    .pop_front()
+                    .unwrap_or(Reply::Status(200, "", token))
             } else {
                 state.mail_requests.push(request);
-                state.mails.pop_front().unwrap_or(Reply::Status(202, "", "{\"queued\":true}"))
+                state
+                    .mails
+                    .pop_front()
+                    .unwrap_or(Reply::Status(202, "", "{\"queued\":true}"))
             }
         };
         match reply {
             Reply::Status(status, headers, body) => {
-                let answer = format!("HTTP/1.1 {status} X\r\n{headers}Content-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len());
+                let answer = format!(
+                    "HTTP/1.1 {status} X\r\n{headers}Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
+                    body.len()
+                );
                 stream.write_all(answer.as_bytes()).await
             }
             Reply::Garbage => stream.write_all(b"\x00\x01garbage\xff\xfe\r\n\r\n").await,
@@ -127,8 +151,14 @@ async fn read(stream: &mut TcpStream) -> std::io::Result<Request> {
         bytes.extend_from_slice(&chunk[..count]);
         let text = String::from_utf8_lossy(&bytes).into_owned();
         if let Some((head, body)) = text.split_once("\r\n\r\n") {
-            let request = Request { head: head.to_owned(), body: body.to_owned() };
-            let length: usize = request.header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
+            let request = Request {
+                head: head.to_owned(),
+                body: body.to_owned(),
+            };
+            let length: usize = request
+                .header("content-length")
+                .and_then(|length| length.parse().ok())
+                .unwrap_or(0);
             if body.len() >= length {
                 return Ok(request);
             }

@@ -22,7 +22,10 @@ pub(crate) const SECRET: &str = "the-secret-of-the-tests";
 
 /// The root of the repository.
 pub(crate) fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the repository")
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .canonicalize()
+        .expect("the repository")
 }
 
 /// Settings that every test has: quick, and on free ports.
@@ -48,7 +51,9 @@ mail.to = ["oncall@example.com"]
 fn merge(mut base: toml::Table, more: toml::Table) -> toml::Table {
     for (key, value) in more {
         let value = match (base.remove(&key), value) {
-            (Some(toml::Value::Table(below)), toml::Value::Table(above)) => toml::Value::Table(merge(below, above)),
+            (Some(toml::Value::Table(below)), toml::Value::Table(above)) => {
+                toml::Value::Table(merge(below, above))
+            }
             (_, value) => value,
         };
         base.insert(key, value);
@@ -95,22 +100,50 @@ impl Relay {
         write_senders(&folder);
         let file = folder.path().join("relay.toml");
         std::fs::write(&file, settings(&folder, more)).expect("written");
-        let layers = Layers { env: Vec::new(), file: Some(file), ..Layers::new("alert-relay", DEFAULT_TOML) };
+        let layers = Layers {
+            env: Vec::new(),
+            file: Some(file),
+            ..Layers::new("alert-relay", DEFAULT_TOML)
+        };
         let loaded = Config::load(layers).expect("a valid configuration");
-        let application = Application::build(loaded, Reload::new(), None).await.expect("it starts");
+        let application = Application::build(loaded, Reload::new(), None)
+            .await
+            .expect("it starts");
         let (address, admin) = (application.local_addr(), application.admin_addr());
         let shutdown = CancellationToken::new();
         let until = shutdown.clone();
         let running = tokio::spawn(async move { application.run(until).await.expect("it serves") });
-        let client = reqwest::Client::builder().timeout(PATIENCE).build().expect("a client");
-        Self { address, admin, client, folder, shutdown, running }
+        let client = reqwest::Client::builder()
+            .timeout(PATIENCE)
+            .build()
+            .expect("a client");
+        Self {
+            address,
+            admin,
+            client,
+            folder,
+            shutdown,
+            running,
+        }
     }
 
     /// Writes other settings, and has them read.
     pub(crate) async fn reload(&self, more: &str) -> (u16, Value) {
-        std::fs::write(self.folder.path().join("relay.toml"), settings(&self.folder, more)).expect("written");
-        let response = self.client.post(format!("http://{}/reload", self.admin)).send().await.expect("an answer");
-        (response.status().as_u16(), response.json().await.expect("JSON"))
+        std::fs::write(
+            self.folder.path().join("relay.toml"),
+            settings(&self.folder, more),
+        )
+        .expect("written");
+        let response = self
+            .client
+            .post(format!("http://{}/reload", self.admin))
+            .send()
+            .await
+            .expect("an answer");
+        (
+            response.status().as_u16(),
+            response.json().await.expect("JSON"),
+        )
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
@@ -123,7 +156,12 @@ impl Relay {
 
     /// Sends a webhook that must be accepted.
     pub(crate) async fn accept(&self, webhook: &Value) -> Value {
-        let response = self.post("/v1/alerts").json(webhook).send().await.expect("an answer");
+        let response = self
+            .post("/v1/alerts")
+            .json(webhook)
+            .send()
+            .await
+            .expect("an answer");
         let (status, text) = (response.status(), response.text().await.expect("a body"));
         assert_eq!(status, 200, "{text}");
         serde_json::from_str(&text).expect("JSON")
@@ -131,14 +169,26 @@ impl Relay {
 
     /// The value of a metric, by the start of its line.
     pub(crate) async fn metric(&self, line: &str) -> f64 {
-        let response = self.client.get(format!("http://{}/metrics", self.admin)).send().await.expect("an answer");
+        let response = self
+            .client
+            .get(format!("http://{}/metrics", self.admin))
+            .send()
+            .await
+            .expect("an answer");
         let text = response.text().await.expect("a body");
-        let value = text.lines().find_map(|known| known.strip_prefix(line)?.strip_prefix(' ')?.parse().ok());
+        let value = text
+            .lines()
+            .find_map(|known| known.strip_prefix(line)?.strip_prefix(' ')?.parse().ok());
         value.unwrap_or_else(|| panic!("no metric {line} in\n{text}"))
     }
 
     pub(crate) async fn is_ready(&self) -> bool {
-        let response = self.client.get(format!("http://{}/readyz", self.admin)).send().await.expect("an answer");
+        let response = self
+            .client
+            .get(format!("http://{}/readyz", self.admin))
+            .send()
+            .await
+            .expect("an answer");
         response.status() == 200
     }
 
@@ -146,7 +196,10 @@ impl Relay {
     pub(crate) async fn stop(self) -> (Exit, TempDir) {
         self.shutdown.cancel();
         drop(self.client);
-        let exit = tokio::time::timeout(PATIENCE, self.running).await.expect("it ends in time").expect("it does not panic");
+        let exit = tokio::time::timeout(PATIENCE, self.running)
+            .await
+            .expect("it ends in time")
+            .expect("it does not panic");
         (exit, self.folder)
     }
 }

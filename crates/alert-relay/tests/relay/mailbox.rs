@@ -28,7 +28,10 @@ pub(crate) struct Mail {
 
 impl Mail {
     pub(crate) fn header(&self, name: &str) -> Vec<&str> {
-        let named = self.headers.iter().filter(|(known, _)| known.eq_ignore_ascii_case(name));
+        let named = self
+            .headers
+            .iter()
+            .filter(|(known, _)| known.eq_ignore_ascii_case(name));
         named.map(|(_, value)| value.as_str()).collect()
     }
 }
@@ -43,7 +46,10 @@ impl Mailbox {
     pub(crate) fn start(arguments: &[&str]) -> Self {
         let folder = TempDir::new().expect("a folder");
         let python = root().join(".tools/mail/bin/python");
-        assert!(python.exists(), "no SMTP server: run tests/mail/setup (`make test` does)");
+        assert!(
+            python.exists(),
+            "no SMTP server: run tests/mail/setup (`make test` does)"
+        );
         let mut child = Command::new(python)
             .arg(root().join("tests/mail/mailbox.py"))
             .arg("--output")
@@ -54,21 +60,42 @@ impl Mailbox {
             .spawn()
             .expect("python starts");
         let mut line = String::new();
-        BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut line).expect("a line");
+        BufReader::new(child.stdout.take().expect("a pipe"))
+            .read_line(&mut line)
+            .expect("a line");
         let first: Value = serde_json::from_str(&line).expect("where it listens");
-        let port = first["listening"]["port"].as_u64().and_then(|port| u16::try_from(port).ok()).expect("a port");
-        Self { child, port, folder }
+        let port = first["listening"]["port"]
+            .as_u64()
+            .and_then(|port| u16::try_from(port).ok())
+            .expect("a port");
+        Self {
+            child,
+            port,
+            folder,
+        }
     }
 
     /// With a certificate for `localhost` and a login; also the certificate's file.
     pub(crate) fn start_secured(tls: &str, arguments: &[&str]) -> (Self, PathBuf, TempDir) {
         let folder = TempDir::new().expect("a folder");
-        let pair = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("generated");
+        let pair =
+            rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("generated");
         let (certificate, key) = (folder.path().join("tls.crt"), folder.path().join("tls.key"));
         std::fs::write(&certificate, pair.cert.pem()).expect("written");
         std::fs::write(&key, pair.signing_key.serialize_pem()).expect("written");
         let (cert_text, key_text) = (certificate.display().to_string(), key.display().to_string());
-        let mut all = vec!["--tls", tls, "--cert", &cert_text, "--key", &key_text, "--user", "relay", "--password", "s3cret"];
+        let mut all = vec![
+            "--tls",
+            tls,
+            "--cert",
+            &cert_text,
+            "--key",
+            &key_text,
+            "--user",
+            "relay",
+            "--password",
+            "s3cret",
+        ];
         all.extend(arguments);
         let mailbox = Self::start(&all);
         (mailbox, certificate, folder)
@@ -80,7 +107,8 @@ impl Mailbox {
     }
 
     pub(crate) fn mails(&self) -> Vec<Mail> {
-        let text = std::fs::read_to_string(self.folder.path().join("mails.jsonl")).unwrap_or_default();
+        let text =
+            std::fs::read_to_string(self.folder.path().join("mails.jsonl")).unwrap_or_default();
         // The last line may be half written.
         text.split_inclusive('\n')
             .filter(|line| line.ends_with('\n'))

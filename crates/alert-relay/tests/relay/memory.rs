@@ -16,20 +16,49 @@ async fn a_storm_does_not_make_the_process_big() {
     service::tls::install_crypto_provider();
     let folder = TempDir::new().expect("a folder");
     let mailbox = Mailbox::start(&[]);
-    let relay = Process::start(&folder, &format!("{}[rate]\nmails = 5\ndigest_every = \"1s\"\n", mailbox.settings())).await;
-    let client = reqwest::Client::builder().timeout(Duration::from_secs(30)).build().expect("a client");
+    let relay = Process::start(
+        &folder,
+        &format!(
+            "{}[rate]\nmails = 5\ndigest_every = \"1s\"\n",
+            mailbox.settings()
+        ),
+    )
+    .await;
+    let client = reqwest::Client::builder()
+        .timeout(Duration::from_secs(30))
+        .build()
+        .expect("a client");
     let mut at = 0;
     for _ in 0..200 {
-        let alerts: Vec<_> = (0..25).map(|_| { at += 1; alert("Storm", "firing", &[("at", &at.to_string())]) }).collect();
-        let request = client.post(format!("http://{}/v1/alerts", relay.address)).bearer_auth(TOKEN);
-        let answer = request.json(&webhook(&format!("g{at}"), &alerts)).send().await.expect("an answer");
+        let alerts: Vec<_> = (0..25)
+            .map(|_| {
+                at += 1;
+                alert("Storm", "firing", &[("at", &at.to_string())])
+            })
+            .collect();
+        let request = client
+            .post(format!("http://{}/v1/alerts", relay.address))
+            .bearer_auth(TOKEN);
+        let answer = request
+            .json(&webhook(&format!("g{at}"), &alerts))
+            .send()
+            .await
+            .expect("an answer");
         assert_eq!(answer.status(), 200);
     }
     mailbox.wait_for(6).await;
-    let status = std::fs::read_to_string(format!("/proc/{}/status", relay.child.id())).expect("it runs");
+    let status =
+        std::fs::read_to_string(format!("/proc/{}/status", relay.child.id())).expect("it runs");
     let peak: u64 = status
         .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.trim().parse().ok())
+        .find_map(|line| {
+            line.strip_prefix("VmHWM:")?
+                .trim()
+                .strip_suffix(" kB")?
+                .trim()
+                .parse()
+                .ok()
+        })
         .expect("a peak");
     assert!(peak < LIMIT_KIB, "{peak} KiB at its peak");
 }

@@ -8,13 +8,22 @@ use crate::mailbox::Mailbox;
 #[tokio::test]
 async fn ten_thousand_alerts_in_as_many_groups_become_a_few_mails_that_count_them_all() {
     let mailbox = Mailbox::start(&[]);
-    let relay = Relay::start(&format!("{}[rate]\nmails = 5\nper = \"1h\"\ndigest_every = \"2s\"\n", mailbox.settings())).await;
+    let relay = Relay::start(&format!(
+        "{}[rate]\nmails = 5\nper = \"1h\"\ndigest_every = \"2s\"\n",
+        mailbox.settings()
+    ))
+    .await;
     let mut at = 0;
     for _ in 0..100 {
         // A group of its own for every alert: the name of a group is not looked at within a webhook.
         let mut all = Vec::new();
         for _ in 0..10 {
-            let alerts: Vec<_> = (0..10).map(|_| { at += 1; alert("Storm", "firing", &[("at", &at.to_string())]) }).collect();
+            let alerts: Vec<_> = (0..10)
+                .map(|_| {
+                    at += 1;
+                    alert("Storm", "firing", &[("at", &at.to_string())])
+                })
+                .collect();
             all.push(relay.accept(&webhook(&format!("g{at}"), &alerts)).await);
         }
         assert!(all.iter().all(|answer| answer["accepted"] == 10));
@@ -24,29 +33,64 @@ async fn ten_thousand_alerts_in_as_many_groups_become_a_few_mails_that_count_the
     let mails = mailbox.mails();
     assert_eq!(told(&mailbox), 10_000, "each is counted once");
     assert!(mails.len() <= 5 + 40, "{} mails", mails.len());
-    assert!(mails.iter().any(|mail| mail.text.contains(" more:")), "a digest counts what it does not show");
+    assert!(
+        mails.iter().any(|mail| mail.text.contains(" more:")),
+        "a digest counts what it does not show"
+    );
     assert!(mails.iter().all(|mail| mail.bytes < 256 << 10));
-    eventually(PATIENCE, || async { relay.metric("alert_relay_outbox_bytes").await == 0.0 }).await;
+    eventually(PATIENCE, || async {
+        relay.metric("alert_relay_outbox_bytes").await == 0.0
+    })
+    .await;
     assert!(relay.metric("alert_relay_digests_total").await >= 1.0);
 }
 
 /// The alerts that all mails together speak of, by their subjects.
 fn told(mailbox: &Mailbox) -> u64 {
     let count = |subject: &str| {
-        let words = subject.strip_prefix("[FIRING").expect("all fire").split(']').next().expect("an end").trim().to_owned();
-        if words.is_empty() { 1 } else { words.parse::<u64>().expect("a number") }
+        let words = subject
+            .strip_prefix("[FIRING")
+            .expect("all fire")
+            .split(']')
+            .next()
+            .expect("an end")
+            .trim()
+            .to_owned();
+        if words.is_empty() {
+            1
+        } else {
+            words.parse::<u64>().expect("a number")
+        }
     };
-    mailbox.mails().iter().map(|mail| count(&mail.subject)).sum()
+    mailbox
+        .mails()
+        .iter()
+        .map(|mail| count(&mail.subject))
+        .sum()
 }
 
 #[tokio::test]
 async fn ten_thousand_alerts_in_one_webhook_become_one_mail() {
     let mailbox = Mailbox::start(&[]);
-    let relay = Relay::start(&format!("{}[grouping]\nwait = \"3s\"\n", mailbox.settings())).await;
-    let alerts: Vec<_> = (0..10_000).map(|at| alert("Storm", "firing", &[("at", &at.to_string())])).collect();
+    let relay = Relay::start(&format!(
+        "{}[grouping]\nwait = \"3s\"\n",
+        mailbox.settings()
+    ))
+    .await;
+    let alerts: Vec<_> = (0..10_000)
+        .map(|at| alert("Storm", "firing", &[("at", &at.to_string())]))
+        .collect();
     let answer = relay.accept(&webhook("Storm", &alerts)).await;
     assert_eq!(answer["accepted"], 10_000);
     let mail = mailbox.wait_for(1).await.remove(0);
-    assert_eq!(mail.subject, "[FIRING 10000] critical: Storm - Storm is in trouble");
-    assert!(mail.text.contains("and 9975 more:\n  9975 x firing critical: Storm\n"), "{}", mail.text);
+    assert_eq!(
+        mail.subject,
+        "[FIRING 10000] critical: Storm - Storm is in trouble"
+    );
+    assert!(
+        mail.text
+            .contains("and 9975 more:\n  9975 x firing critical: Storm\n"),
+        "{}",
+        mail.text
+    );
 }

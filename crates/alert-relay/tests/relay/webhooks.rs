@@ -11,23 +11,36 @@ async fn answer(request: reqwest::RequestBuilder) -> (u16, Value) {
     let response = request.send().await.expect("an answer");
     let status = response.status().as_u16();
     if status >= 400 {
-        assert_eq!(response.headers()["content-type"], "application/problem+json");
+        assert_eq!(
+            response.headers()["content-type"],
+            "application/problem+json"
+        );
     }
     if status == 503 {
         assert!(response.headers().contains_key("retry-after"));
     }
     let text = response.text().await.expect("a body");
-    (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
+    (
+        status,
+        serde_json::from_str(&text).unwrap_or(Value::String(text)),
+    )
 }
 
 fn sign(timestamp: u64, body: &str) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).expect("any length");
     mac.update(format!("{timestamp}:{body}").as_bytes());
-    mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+    mac.finalize()
+        .into_bytes()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 fn now() -> u64 {
-    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_secs()
+    std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .expect("after 1970")
+        .as_secs()
 }
 
 #[tokio::test]
@@ -38,9 +51,20 @@ async fn a_token_lets_a_webhook_in_and_nothing_else_does() {
     assert_eq!(answer(post()).await.0, 401);
     assert_eq!(answer(post().bearer_auth("wrong")).await.0, 401);
     assert_eq!(answer(post().basic_auth("tests", Some(TOKEN))).await.0, 401);
-    assert_eq!(answer(post().bearer_auth(TOKEN)).await, (200, json!({ "accepted": 1, "duplicates": 0 })));
-    assert_eq!(answer(post().bearer_auth(TOKEN)).await, (200, json!({ "accepted": 0, "duplicates": 1 })));
-    assert!(relay.metric("alert_relay_webhooks_total{source=\"alertmanager\",outcome=\"unauthorized\"}").await >= 3.0);
+    assert_eq!(
+        answer(post().bearer_auth(TOKEN)).await,
+        (200, json!({ "accepted": 1, "duplicates": 0 }))
+    );
+    assert_eq!(
+        answer(post().bearer_auth(TOKEN)).await,
+        (200, json!({ "accepted": 0, "duplicates": 1 }))
+    );
+    assert!(
+        relay
+            .metric("alert_relay_webhooks_total{source=\"alertmanager\",outcome=\"unauthorized\"}")
+            .await
+            >= 3.0
+    );
 }
 
 #[tokio::test]
@@ -54,15 +78,30 @@ async fn grafana_signs_what_it_sends() {
     good["alerts"][0]["values"] = json!({ "B": 97.5 });
     let body = good.to_string();
     let send = |timestamp: u64, signature: String| {
-        let request = relay.client.put(relay.url("/v1/grafana")).header("x-grafana-alerting-signature", signature);
-        request.header("x-grafana-alerting-timestamp", timestamp).body(body.clone())
+        let request = relay
+            .client
+            .put(relay.url("/v1/grafana"))
+            .header("x-grafana-alerting-signature", signature);
+        request
+            .header("x-grafana-alerting-timestamp", timestamp)
+            .body(body.clone())
     };
     assert_eq!(answer(send(now(), sign(now(), "other"))).await.0, 401);
-    assert_eq!(answer(send(now() - 3600, sign(now() - 3600, &body))).await.0, 401, "a replay");
+    assert_eq!(
+        answer(send(now() - 3600, sign(now() - 3600, &body)))
+            .await
+            .0,
+        401,
+        "a replay"
+    );
     let at = now();
     assert_eq!(answer(send(at, sign(at, &body))).await.0, 200);
     let mail = mailbox.wait_for(1).await.remove(0);
-    for part in ["https://grafana.example.com/alerting/silence/new?x=1", "https://grafana.example.com/d/abc?viewPanel=1", "value B = 97.5"] {
+    for part in [
+        "https://grafana.example.com/alerting/silence/new?x=1",
+        "https://grafana.example.com/d/abc?viewPanel=1",
+        "value B = 97.5",
+    ] {
         assert!(mail.text.contains(part), "{part} in {}", mail.text);
     }
 }
@@ -73,13 +112,35 @@ async fn what_cannot_be_taken_is_refused_with_the_reason() {
     let text = |body: &str| relay.post("/v1/alerts").body(body.to_owned());
     assert_eq!(answer(text("{")).await.0, 400);
     let (status, problem) = answer(text("{\"version\":\"4\"}")).await;
-    assert_eq!((status, problem["type"].as_str()), (422, Some("/problems/unprocessable")));
-    assert_eq!(answer(text("{\"version\":\"3\",\"alerts\":[]}")).await.0, 422);
+    assert_eq!(
+        (status, problem["type"].as_str()),
+        (422, Some("/problems/unprocessable"))
+    );
+    assert_eq!(
+        answer(text("{\"version\":\"3\",\"alerts\":[]}")).await.0,
+        422
+    );
     assert_eq!(answer(text(&"x".repeat(70_000))).await.0, 413);
-    assert_eq!(answer(text("{}").header("content-encoding", "gzip")).await.0, 415);
-    assert_eq!(answer(relay.client.get(relay.url("/v1/alerts"))).await.0, 405);
-    assert_eq!(answer(relay.client.get(relay.url("/metrics"))).await.0, 404, "the public listener has no admin routes");
-    assert_eq!(answer(text("{\"version\":\"4\",\"alerts\":[]}")).await.0, 200, "an empty webhook is no fault");
+    assert_eq!(
+        answer(text("{}").header("content-encoding", "gzip"))
+            .await
+            .0,
+        415
+    );
+    assert_eq!(
+        answer(relay.client.get(relay.url("/v1/alerts"))).await.0,
+        405
+    );
+    assert_eq!(
+        answer(relay.client.get(relay.url("/metrics"))).await.0,
+        404,
+        "the public listener has no admin routes"
+    );
+    assert_eq!(
+        answer(text("{\"version\":\"4\",\"alerts\":[]}")).await.0,
+        200,
+        "an empty webhook is no fault"
+    );
 }
 
 #[tokio::test]
@@ -88,17 +149,28 @@ async fn a_full_outbox_is_answered_503_and_nothing_of_what_it_holds_is_lost() {
     let relay = Relay::start("outbox.max_bytes = \"1MiB\"\nsmtp.port = 1\n").await;
     let mut accepted = 0;
     let refused = loop {
-        let alerts: Vec<_> = (0..100).map(|at| alert("Full", "firing", &[("at", &format!("{accepted}-{at}"))])).collect();
-        let (status, answer) = answer(relay.post("/v1/alerts").json(&webhook("Full", &alerts))).await;
+        let alerts: Vec<_> = (0..100)
+            .map(|at| alert("Full", "firing", &[("at", &format!("{accepted}-{at}"))]))
+            .collect();
+        let (status, answer) =
+            answer(relay.post("/v1/alerts").json(&webhook("Full", &alerts))).await;
         if status != 200 {
             break (status, answer);
         }
         accepted += 100;
         assert!(accepted < 10_000, "a megabyte has an end");
     };
-    assert_eq!((refused.0, refused.1["type"].as_str()), (503, Some("/problems/saturated")));
+    assert_eq!(
+        (refused.0, refused.1["type"].as_str()),
+        (503, Some("/problems/saturated"))
+    );
     assert!(relay.metric("alert_relay_outbox_bytes").await <= f64::from(1 << 20));
-    assert!(relay.metric("alert_relay_alerts_total{outcome=\"accepted\"}").await >= f64::from(accepted));
+    assert!(
+        relay
+            .metric("alert_relay_alerts_total{outcome=\"accepted\"}")
+            .await
+            >= f64::from(accepted)
+    );
 }
 
 #[tokio::test]
@@ -126,16 +198,26 @@ time_zone = "UTC"
     .await;
     let quiet = alert("Quiet", "firing", &[("severity", "info")]);
     relay.accept(&webhook("Quiet", &[quiet])).await;
-    relay.accept(&webhook("A", &[alert("A", "firing", &[("team", "db")])])).await;
-    relay.accept(&webhook("B", &[alert("B", "firing", &[("team", "web")])])).await;
+    relay
+        .accept(&webhook("A", &[alert("A", "firing", &[("team", "db")])]))
+        .await;
+    relay
+        .accept(&webhook("B", &[alert("B", "firing", &[("team", "web")])]))
+        .await;
     let mut mails = mailbox.wait_for(2).await;
     mails.sort_by(|a, b| a.subject.cmp(&b.subject));
     assert_eq!(mails[0].to, ["dba@example.com", "lead@example.com"]);
     assert_eq!(mails[1].to, ["oncall@example.com"]);
     assert_eq!(mails[0].from, "alerts@example.com");
-    devstack::testing::eventually(crate::harness::PATIENCE, || async { relay.metric("alert_relay_quiet_alerts").await == 1.0 }).await;
+    devstack::testing::eventually(crate::harness::PATIENCE, || async {
+        relay.metric("alert_relay_quiet_alerts").await == 1.0
+    })
+    .await;
     let (status, _) = relay.reload(&mailbox.settings()).await;
     assert_eq!(status, 200);
     let mails = mailbox.wait_for(3).await;
-    assert!(mails[2].subject.contains("Quiet"), "when quiet hours are no more, what waited is sent: {mails:?}");
+    assert!(
+        mails[2].subject.contains("Quiet"),
+        "when quiet hours are no more, what waited is sent: {mails:?}"
+    );
 }
