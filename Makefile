@@ -140,8 +140,8 @@ bench: ## Measure everything, each figure beside its limit (QUICK=1, ONLY=.., CO
 		$(if $(QUICK)$(filter-out growth,$(ONLY)),,--docs docs/benchmarks.md)
 
 # ------------------------------------------------------------------ check
-.PHONY: check fmt clippy doc deny shell check-explorer check-terraform
-check: fmt clippy doc deny shell check-explorer ## Formatting, lints, documentation, licences, the page
+.PHONY: check fmt clippy doc deny shell check-explorer check-deploy check-terraform
+check: fmt clippy doc deny shell check-explorer check-deploy ## Formatting, lints, documentation, licences, the page
 
 fmt: ## Formatting
 	@cargo fmt --all --check
@@ -166,6 +166,9 @@ shell: ## Shell scripts parse
 
 check-explorer: ## The page: lint, types, unit tests, size
 	@cd explorer && npm ci --no-audit --no-fund --loglevel=error && npm run check
+
+check-deploy: ## Images, Compose, charts, ArgoCD, workflows: without Docker or a cluster (3 minutes; the first time about 10 more)
+	@scripts/check-deploy
 
 check-terraform: ## Terraform: format, validate, test, policies; without a cloud or a registry (5 to 8 minutes)
 	@scripts/check-terraform
