@@ -24,6 +24,7 @@ const STILL_AT_IT: Duration = Duration::from_secs(10);
 /// What to do without Java or Maven.
 const WAYS_OUT: &str = "  - install Java 17 and Maven, for example: apt-get install openjdk-17-jre-headless maven
   - or use a broker and a database that are already there: flumen up --kafka HOST:PORT --postgres URL
+  - or run the stack in Docker: docker compose -f docker/compose.yaml up --build --wait
   - or, for a look without Kafka only: flumen up --in-memory-broker";
 
 /// The folder that holds Kafka's jars.
