@@ -111,13 +111,12 @@ def door(folder):
     https, status = free_port(), free_port()
     conf = folder / 'nginx.conf'
     conf.write_text(replaced(
-        (ROOT / 'docker/nginx/nginx.conf').read_text(),
+        (ROOT / 'docker/nginx/nginx.conf').read_text().replace('/tmp/', f'{folder}/'),
         ('server ingest-api:8080;', f"server {host_port(STATE['ingest_api']['url'])};"),
         ('server query-api:8081;', f"server {host_port(STATE['query_api']['url'])};"),
         ('listen 8443 ssl', f'listen 127.0.0.1:{https} ssl'),
         ('listen 8090;', f'listen 127.0.0.1:{status};'),
         ('/run/flumen/', f'{run}/'),
-        ('/tmp/', f'{folder}/'),
     ))
     nginx = tool('nginx')
     if os.geteuid() == 0:
