@@ -282,6 +282,12 @@ async fn a_full_outbox_takes_nothing_and_goes_on_when_there_is_room() {
     close(open_one);
 }
 
+/// Dead letters and mails.
+fn counts(outbox: &Outbox) -> (u64, usize) {
+    let index = outbox.index();
+    (index.dead, index.mails.len())
+}
+
 #[tokio::test]
 async fn dead_letters_are_kept_up_to_a_number_and_can_be_tried_again() {
     let folder = TempDir::new().expect("a folder");
@@ -297,7 +303,7 @@ async fn dead_letters_are_kept_up_to_a_number_and_can_be_tried_again() {
         (mail.attempts, mail.last_error) = (9, "refused".to_owned());
         outbox.bury(mail).await.expect("buried");
     }
-    assert_eq!((outbox.index().dead, outbox.index().mails.len()), (2, 0));
+    assert_eq!(counts(outbox), (2, 0));
     let letters = outbox.dead_letters(10).await.expect("read");
     assert_eq!(
         letters
@@ -308,7 +314,7 @@ async fn dead_letters_are_kept_up_to_a_number_and_can_be_tried_again() {
         "the oldest is gone"
     );
     assert_eq!(outbox.revive(77).await.expect("revived"), 2);
-    assert_eq!((outbox.index().dead, outbox.index().mails.len()), (0, 2));
+    assert_eq!(counts(outbox), (0, 2));
     let again = outbox
         .load(letters[0].id)
         .await
