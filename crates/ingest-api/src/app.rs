@@ -13,6 +13,7 @@ use service::http::Edge;
 use service::keys::KeyStore;
 use service::lifecycle::{Exit, Steps};
 use service::limits::Limits;
+use service::surface::Surface;
 use service::telemetry::LevelHandle;
 use service::tls::Certificate;
 use tokio_util::sync::CancellationToken;
@@ -129,10 +130,12 @@ impl Application {
         });
         let workers = Arc::new(AtomicUsize::new(0));
         let watched = liveness.clone();
+        let surface = Surface::new(crate::openapi());
         let routes = move |app: &mut actix_web::web::ServiceConfig| {
             health::watch_worker(&watched, &workers);
             app.app_data(ingest.clone());
             routes::configure(app);
+            surface.configure(app);
         };
         let drain = config.shutdown.drain;
         let server = service::http::serve(

@@ -24,8 +24,10 @@ mod encoding;
 mod error;
 mod health;
 mod metrics;
+mod openapi;
 mod routes;
 mod sink;
 
 pub use app::{Application, ServeError};
 pub use config::{Accept, Answer, Body, Config, DEFAULT_TOML, Health};
+pub use openapi::openapi;

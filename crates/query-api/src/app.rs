@@ -13,6 +13,7 @@ use service::http::{self, Edge};
 use service::keys::KeyStore;
 use service::lifecycle::{Exit, Steps};
 use service::limits::Limits;
+use service::surface::Surface;
 use service::telemetry::LevelHandle;
 use service::tls::Certificate;
 use store::Pool;
@@ -94,7 +95,14 @@ impl Application {
             config.query.poll_interval,
             stopping.clone(),
         );
+        let exports = Seats::new(
+            "exports",
+            config.export.max_exports,
+            config.export.max_per_key,
+            metrics.exports.clone(),
+        );
         let seats = Seats::new(
+            "tails",
             config.tail.max_tails,
             config.tail.max_per_key,
             metrics.tails.clone(),
@@ -114,6 +122,7 @@ impl Application {
         );
         register_database(&reload, loaded.layers().clone(), pool.clone());
         let state = web::Data::new(State {
+            pool: pool.clone(),
             reader,
             keys,
             limits,
@@ -121,6 +130,7 @@ impl Application {
             watch,
             hub,
             seats,
+            exports,
             memory: Memory::new(
                 config.query.max_answer_memory.as_usize(),
                 metrics.answer_bytes.clone(),
@@ -129,8 +139,11 @@ impl Application {
             config: Arc::clone(&config),
         });
         let address = listeners.public.local_addr()?;
+        let surface = Surface::new(crate::openapi());
         let routes = move |app: &mut web::ServiceConfig| {
-            app.app_data(state.clone()).configure(routes::configure);
+            app.app_data(state.clone())
+                .configure(routes::configure)
+                .configure(|app| surface.configure(app));
         };
         let (listen, drain) = (&config.listen, config.shutdown.drain);
         let server = http::serve(

@@ -22,6 +22,7 @@
 //! | `data` | filters on what events hold |
 //! | `cursor` | signed places |
 //! | `tail` | one reader of the feed for all tails |
+//! | `openapi` | the description of all routes |
 //! | `watch` | waiting for something to be stored |
 
 pub mod app;
@@ -29,9 +30,11 @@ pub mod config;
 mod cursor;
 mod data;
 mod error;
+mod export;
 #[doc(hidden)]
 pub mod fuzzing;
 mod metrics;
+mod openapi;
 mod params;
 mod routes;
 mod tail;
@@ -39,3 +42,4 @@ mod watch;
 
 pub use app::{Application, Listeners};
 pub use config::Config;
+pub use openapi::openapi;

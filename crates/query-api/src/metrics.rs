@@ -1,8 +1,10 @@
 //! What query-api counts beside its requests.
 
+use std::fmt::Write as _;
+
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{
-    DescriptorEncoder, EncodeLabelSet, EncodeLabelValue, EncodeMetric,
+    DescriptorEncoder, EncodeLabelSet, EncodeLabelValue, EncodeMetric, LabelValueEncoder,
 };
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -12,11 +14,21 @@ use store::Pool;
 use store::read::ReadError;
 
 /// Why nothing was read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Failure {
     Timeout,
     Unavailable,
     Other,
+}
+
+impl EncodeLabelValue for Failure {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), std::fmt::Error> {
+        encoder.write_str(match self {
+            Self::Timeout => "timeout",
+            Self::Unavailable => "unavailable",
+            Self::Other => "other",
+        })
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -34,6 +46,8 @@ pub(crate) struct Metrics {
     pub(crate) waiting: Gauge,
     /// Tails that are open.
     pub(crate) tails: Gauge,
+    /// Exports that are under way.
+    pub(crate) exports: Gauge,
     /// Bytes of answers that were not sent yet.
     pub(crate) answer_bytes: Gauge,
 }
@@ -63,6 +77,11 @@ impl Metrics {
         );
         registry.register("tails", "Tails that are open", metrics.tails.clone());
         registry.register(
+            "exports",
+            "Exports that are under way",
+            metrics.exports.clone(),
+        );
+        registry.register(
             "answer_bytes",
             "Bytes of answers that were not sent yet",
             metrics.answer_bytes.clone(),
@@ -74,6 +93,11 @@ impl Metrics {
     pub(crate) fn served(&self, events: &store::read::Events) {
         self.events.inc_by(events.len() as u64);
         self.event_bytes.inc_by(events.bytes() as u64);
+    }
+
+    pub(crate) fn exported(&self, events: u64, bytes: usize) {
+        self.events.inc_by(events);
+        self.event_bytes.inc_by(bytes as u64);
     }
 
     pub(crate) fn failed(&self, error: &ReadError) {

@@ -441,9 +441,43 @@ pub fn document(
     // The server it came from; relative, so that a proxy may serve it under a prefix.
     value["servers"] =
         json!([{ "url": "./", "description": "The server that this document came from." }]);
+    loosen(&mut value);
     let mut text = serde_json::to_string_pretty(&value).expect("a document is JSON");
     text.push('\n');
     text
+}
+
+/// Compares a document with its committed copy, or writes the copy when the environment has `FLUMEN_WRITE_OPENAPI`. For tests.
+///
+/// # Panics
+/// When they differ; the message tells the command that writes the copy again.
+pub fn check_copy(document: &str, copy: &str, command: &str) {
+    if std::env::var_os("FLUMEN_WRITE_OPENAPI").is_some() {
+        if let Err(error) = std::fs::write(copy, document) {
+            panic!("cannot write {copy}: {error}");
+        }
+        return;
+    }
+    let known = std::fs::read_to_string(copy).unwrap_or_default();
+    assert!(
+        known == document,
+        "the code and its document differ; write it again: {command}"
+    );
+}
+
+/// Makes of every shape that says `"format": "any"` one that says nothing: any JSON.
+fn loosen(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            if members.get("format").is_some_and(|format| format == "any") {
+                members.remove("format");
+                members.remove("type");
+            }
+            members.values_mut().for_each(loosen);
+        }
+        Value::Array(items) => items.iter_mut().for_each(loosen),
+        _ => {}
+    }
 }
 
 fn key_scheme() -> SecurityScheme {

@@ -86,6 +86,50 @@ pub async fn list(pool: &Pool, filter: &Filter, limit: u32) -> Result<Vec<DeadLe
     Ok(rows.iter().map(read).collect())
 }
 
+/// A dead letter with no more of its value than is shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown {
+    /// What it is; its value is cut.
+    pub letter: DeadLetter,
+    /// How long the whole value is; `None` when there is none.
+    pub value_bytes: Option<u64>,
+}
+
+/// The dead letters below an id, all when it is not given, newest first, at most so many, each with at most so many bytes of its value.
+///
+/// # Errors
+/// An outage, or fatal without the schema.
+pub async fn newest_first(
+    pool: &Pool,
+    below: Option<i64>,
+    reason: Option<&str>,
+    limit: u32,
+    value_bytes: u32,
+) -> Result<Vec<Shown>, StoreError> {
+    let client = pool.get().await?;
+    let fail = |error| StoreError::from_pg("list the dead letters", &error);
+    let columns = COLUMNS.replace(" value,", " substring(value from 1 for $4) AS value,");
+    let sql = format!(
+        "SELECT {columns}, octet_length(value) FROM dead_letters WHERE id < $1 AND ($2::text IS NULL OR reason = $2) ORDER BY id DESC LIMIT $3"
+    );
+    let statement = client.prepare_cached(&sql).await.map_err(fail)?;
+    let (below, limit) = (below.unwrap_or(i64::MAX), i64::from(limit));
+    let most = i32::try_from(value_bytes).unwrap_or(i32::MAX);
+    let rows = client
+        .query(&statement, &[&below, &reason, &limit, &most])
+        .await
+        .map_err(fail)?;
+    Ok(rows
+        .iter()
+        .map(|row| Shown {
+            letter: read(row),
+            value_bytes: row
+                .get::<_, Option<i32>>(13)
+                .and_then(|bytes| u64::try_from(bytes).ok()),
+        })
+        .collect())
+}
+
 /// Number of dead letters that match, by topic and reason, the most frequent first.
 ///
 /// # Errors

@@ -5,7 +5,7 @@
 //! | role | for | may |
 //! |---|---|---|
 //! | `flumen_writer` | the writer | add events, dead letters and counts, move checkpoints, make partitions; not drop or change a table |
-//! | `flumen_reader` | query-api | read events, counts and checkpoints |
+//! | `flumen_reader` | query-api | read events, counts, checkpoints and, for operators, dead letters |
 //! | `flumen_analyst` | people with SQL | read events, counts and the views of `analytics` |
 //!
 //! Nobody is granted anything on a single partition. Nothing is ever revoked or dropped here.
@@ -97,6 +97,7 @@ const GRANTS: &[Grant] = &[
     grant("flumen_reader", SELECT, Object::Table("events")),
     grant("flumen_reader", SELECT, Object::Table("event_counts")),
     grant("flumen_reader", SELECT, Object::Table("checkpoints")),
+    grant("flumen_reader", SELECT, Object::Table("dead_letters")),
     grant("flumen_reader", SELECT, Object::Table("flumen_partitions")),
     grant("flumen_analyst", USAGE, Object::Schema(Schema::Tables)),
     grant("flumen_analyst", USAGE, Object::Schema(Schema::Analytics)),

@@ -129,8 +129,8 @@ impl State {
         )
         .context("make a key")?;
         let reader = service::keys::create(
-            "flumen up: reads events of every source",
-            &[Scope::Read],
+            "flumen up: reads events of every source, and how the pipeline does",
+            &[Scope::Read, Scope::Operator],
             &everything,
             None,
         )

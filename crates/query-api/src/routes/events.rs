@@ -1,8 +1,9 @@
 //! `GET /v1/events`: pages of events by time. `GET /v1/events/{uid}`: one event.
 
-use actix_web::http::header::CONTENT_TYPE;
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use actix_web::{HttpRequest, HttpResponse, web};
 use event::Uid;
+use service::http::{cached, timing};
 use service::problem::{ErrorCode, Problem};
 use store::read::{Order, PageQuery};
 
@@ -10,7 +11,7 @@ use super::{Caller, State, known, push_cursor};
 use crate::cursor::Binding;
 use crate::params::{Arity, Params, wrong};
 
-const LISTED: [(&str, Arity); 7] = [
+pub(crate) const LISTED: [(&str, Arity); 7] = [
     ("fields", Arity::One),
     ("data.*", Arity::Many),
     ("from", Arity::One),
@@ -19,6 +20,8 @@ const LISTED: [(&str, Arity); 7] = [
     ("limit", Arity::One),
     ("cursor", Arity::One),
 ];
+
+pub(crate) const ONE: [(&str, Arity); 1] = [("wait", Arity::One)];
 
 pub(super) async fn list(
     request: HttpRequest,
@@ -34,7 +37,7 @@ pub(super) async fn list(
     )?;
     let binding = Binding::new(
         "/v1/events",
-        &caller.key.id,
+        &caller.owner(),
         params.identity(&["cursor", "limit", "fields"]),
     );
     let at = params
@@ -51,9 +54,7 @@ pub(super) async fn list(
         max_bytes: page.max_bytes.as_usize(),
         fields: params.fields()?,
     };
-    let found = state
-        .reader
-        .page(&query)
+    let found = timing::database(&request, state.reader.page(&query))
         .await
         .map_err(|failure| state.failed(failure))?;
     let next = found.next.map(|place| state.cursors.page(&binding, place));
@@ -81,25 +82,24 @@ pub(super) async fn one(
 ) -> Result<HttpResponse, Problem> {
     let caller = Caller::of(&request, &state)?;
     let query = &state.config.query;
-    let params = Params::read(
-        request.query_string(),
-        &[("wait", Arity::One)],
-        query.max_filters,
-    )?;
+    let params = Params::read(request.query_string(), &ONE, query.max_filters)?;
     let uid = Uid::parse(&path).map_err(|_| wrong("uid", "is not a UUID"))?;
     // Before the first look, so that nothing can be stored between it and the waiting.
     let mut waiter = state.watch.enter(params.wait(query.max_wait)?);
     loop {
-        let found = state
-            .reader
-            .event(uid, &caller.rights)
+        let found = timing::database(&request, state.reader.event(uid, &caller.rights))
             .await
             .map_err(|failure| state.failed(failure))?;
         if let Some(events) = found {
             state.metrics.served(&events);
-            return Ok(HttpResponse::Ok()
+            let body = events.into_members();
+            let tag = cached::etag(&body);
+            let response = HttpResponse::Ok()
                 .insert_header((CONTENT_TYPE, "application/json"))
-                .body(events.into_members()));
+                // An event does not change; whether this key may still see it is asked each time.
+                .insert_header((CACHE_CONTROL, "private, no-cache"))
+                .body(body);
+            return Ok(cached::tagged(&request, &tag, response));
         }
         let is_worth_another_look = match &mut waiter {
             Some(waiter) => waiter.moved().await,

@@ -2,14 +2,12 @@
 //!
 //! It is the same for everyone and needs no key; the key is typed into it and sent to the routes of the API only.
 
-use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY,
-};
 use actix_web::{HttpRequest, HttpResponse, web};
+use service::http::Assets;
 use service::problem::{ErrorCode, Problem};
 
 /// The files of the page by their address; none when it was not built before this crate.
-static FILES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/explorer.rs"));
+static FILES: Assets = Assets::new(include!(concat!(env!("OUT_DIR"), "/explorer.rs")));
 
 const PAGE: &str = "index.html";
 
@@ -23,60 +21,39 @@ const NOTICE: &str = "<!doctype html>\n<html lang=\"en\">\n<head><meta charset=\
     then build query-api again.</p>\n\
     <p>The API works without it: <a href=\"v1\">v1</a> lists its routes.</p>\n</body>\n</html>\n";
 
+/// What a build without the page shows instead.
+static NONE: Assets = Assets::new(&[(PAGE, NOTICE.as_bytes())]);
+
 /// `GET /`. Its parameters are the view, which the page reads by itself.
-pub(super) async fn page() -> HttpResponse {
-    match find(PAGE) {
-        Some(content) => answer(PAGE, content),
-        None => answer(PAGE, NOTICE.as_bytes()),
-    }
+pub(super) async fn page(request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let page = answer(FILES, &request, PAGE);
+    page.or_else(|| answer(NONE, &request, PAGE))
+        .ok_or_else(nothing)
 }
 
 /// Any other file of the page.
 pub(super) async fn file(request: HttpRequest) -> Result<HttpResponse, Problem> {
     let name = request.path().trim_start_matches('/');
-    let content = find(name)
-        .ok_or_else(|| Problem::new(ErrorCode::NotFound, "there is nothing at this address"))?;
-    Ok(answer(name, content))
+    answer(FILES, &request, name).ok_or_else(nothing)
+}
+
+fn answer(files: Assets, request: &HttpRequest, name: &str) -> Option<HttpResponse> {
+    files.answer(request, name, kept_for(name), POLICY)
+}
+
+fn nothing() -> Problem {
+    Problem::new(ErrorCode::NotFound, "there is nothing at this address")
 }
 
 /// The files beside the page itself.
 pub(super) fn configure(app: &mut web::ServiceConfig) {
-    let names = FILES.iter().map(|(name, _)| *name);
-    for name in names.filter(|name| *name != PAGE) {
+    for name in FILES.names().filter(|name| *name != PAGE) {
         app.service(
             web::resource(format!("/{name}"))
                 .get(file)
                 .head(file)
                 .default_service(super::only_read()),
         );
-    }
-}
-
-fn find(name: &str) -> Option<&'static [u8]> {
-    let found = FILES.iter().find(|(known, _)| *known == name);
-    found.map(|(_, content)| *content)
-}
-
-fn answer(name: &str, content: &'static [u8]) -> HttpResponse {
-    HttpResponse::Ok()
-        .insert_header((CONTENT_TYPE, content_type(name)))
-        .insert_header((CACHE_CONTROL, kept_for(name)))
-        .insert_header((CONTENT_SECURITY_POLICY, POLICY))
-        .insert_header((REFERRER_POLICY, "no-referrer"))
-        .body(content)
-}
-
-fn content_type(name: &str) -> &'static str {
-    match name.rsplit_once('.').map_or("", |(_, ending)| ending) {
-        "html" => "text/html; charset=utf-8",
-        "js" => "text/javascript; charset=utf-8",
-        "css" => "text/css; charset=utf-8",
-        "svg" => "image/svg+xml",
-        "png" => "image/png",
-        "woff2" => "font/woff2",
-        "json" | "map" => "application/json",
-        "txt" => "text/plain; charset=utf-8",
-        _ => "application/octet-stream",
     }
 }
 
@@ -93,18 +70,19 @@ fn kept_for(name: &str) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use service::http::assets::content_type;
+
     use super::*;
 
     #[test]
     fn every_file_of_the_page_has_a_type_that_browsers_know() {
-        for (name, content) in FILES {
+        for name in FILES.names() {
             assert_ne!(content_type(name), "application/octet-stream", "{name}");
-            assert!(!content.is_empty(), "{name}");
+            assert!(
+                FILES.find(name).is_some_and(|content| !content.is_empty()),
+                "{name}"
+            );
         }
-        assert_eq!(
-            content_type("assets/x.js"),
-            "text/javascript; charset=utf-8"
-        );
     }
 
     #[test]

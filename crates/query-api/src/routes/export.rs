@@ -37,7 +37,7 @@ use crate::export::{Coding, Compressor, Encoder, Format, Formulas};
 use crate::params::{Arity, Params, wrong};
 use crate::tail::Seat;
 
-const LISTED: [(&str, Arity); 11] = [
+pub(crate) const LISTED: [(&str, Arity); 11] = [
     ("format", Arity::One),
     ("fields", Arity::One),
     ("data.*", Arity::Many),
@@ -87,7 +87,7 @@ pub(super) async fn download(
     )?;
     let binding = Binding::new(
         "/v1/events",
-        &caller.key.id,
+        &caller.owner(),
         params.identity(&NO_PART_OF_THE_QUERY),
     );
     let fields = params.fields()?;

@@ -3,13 +3,14 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use event::Timestamp;
 use serde_json::{Value, json};
+use service::http::timing;
 use service::problem::Problem;
 use store::read::{Facet, FacetQuery, GroupBy};
 
 use super::{Caller, State};
 use crate::params::{Arity, Params};
 
-const KNOWN: [(&str, Arity); 5] = [
+pub(crate) const KNOWN: [(&str, Arity); 5] = [
     ("source", Arity::Many),
     ("type", Arity::Many),
     ("from", Arity::One),
@@ -49,9 +50,7 @@ async fn list(request: &HttpRequest, state: &State, of: GroupBy) -> Result<HttpR
         of,
         limit: params.limit(DEFAULT_LIMIT.min(most), most)?,
     };
-    let found = state
-        .reader
-        .facets(&asked)
+    let found = timing::database(request, state.reader.facets(&asked))
         .await
         .map_err(|failure| state.failed(failure))?;
     let values: Vec<Value> = found.values.into_iter().map(shown).collect();

@@ -4,6 +4,7 @@
 //! was looked at.
 
 use actix_web::{HttpRequest, HttpResponse, web};
+use service::http::timing;
 use service::problem::Problem;
 use store::read::{FeedPage, FeedPosition, FeedQuery};
 
@@ -11,7 +12,7 @@ use super::{Caller, State, known, push_cursor};
 use crate::cursor::Binding;
 use crate::params::{Arity, Params, wrong};
 
-const LISTED: [(&str, Arity); 5] = [
+pub(crate) const LISTED: [(&str, Arity); 5] = [
     ("fields", Arity::One),
     ("after", Arity::One),
     ("start", Arity::One),
@@ -38,7 +39,7 @@ pub(super) async fn read(
     )?;
     let binding = Binding::new(
         "/v1/feed",
-        &caller.key.id,
+        &caller.owner(),
         params.identity(&["after", "start", "limit", "wait", "fields"]),
     );
     let after = params
@@ -65,7 +66,7 @@ pub(super) async fn read(
         }
         (None, _) => FeedPosition::default(),
     };
-    let page = follow(&state, at, &asked, wait).await?;
+    let page = follow(&request, &state, at, &asked, wait).await?;
     let next = state.cursors.feed(&binding, &page.next);
     let mut rest = b"]".to_vec();
     push_cursor(&mut rest, "next", Some(&next));
@@ -81,6 +82,7 @@ pub(super) async fn read(
 
 /// Reads on from a position until there is an event to show or the time to wait is over.
 async fn follow(
+    request: &HttpRequest,
     state: &State,
     at: FeedPosition,
     asked: &FeedQuery,
@@ -90,9 +92,7 @@ async fn follow(
     // Before the first look, so that nothing can be stored between it and the waiting.
     let mut waiter = state.watch.enter(wait);
     let read = async |at: &FeedPosition| {
-        state
-            .reader
-            .feed(topic, at, asked)
+        timing::database(request, state.reader.feed(topic, at, asked))
             .await
             .map_err(|failure| state.failed(failure))
     };

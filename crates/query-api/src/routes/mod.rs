@@ -3,9 +3,11 @@
 mod body;
 mod events;
 mod explorer;
+mod export;
 mod facets;
 mod feed;
 mod index;
+mod operator;
 mod stats;
 mod tail;
 mod whoami;
@@ -19,6 +21,7 @@ use actix_web::{HttpRequest, HttpResponse, Route, web};
 use service::keys::{self, Key, KeyStore, Scope, SourcePattern};
 use service::limits::Limits;
 use service::problem::{self, ErrorCode, Problem};
+use store::Pool;
 use store::read::{Events, Filter, Pattern, PatternSet, ReadError, Reader};
 
 use body::Body;
@@ -42,6 +45,7 @@ const FILTERS: [(&str, Arity); 3] = [
 /// What the routes work with.
 #[derive(Debug, Clone)]
 pub(crate) struct State {
+    pub(crate) pool: Pool,
     pub(crate) reader: Reader,
     pub(crate) keys: KeyStore,
     pub(crate) limits: Limits,
@@ -49,6 +53,7 @@ pub(crate) struct State {
     pub(crate) watch: Watch,
     pub(crate) hub: Hub,
     pub(crate) seats: Seats,
+    pub(crate) exports: Seats,
     pub(crate) metrics: Metrics,
     pub(crate) memory: Memory,
     pub(crate) config: Arc<Config>,
@@ -81,6 +86,12 @@ pub(crate) fn configure(app: &mut web::ServiceConfig) {
             .default_service(only_read()),
     )
     .service(
+        web::resource("/v1/export")
+            .get(export::download)
+            .head(export::download)
+            .default_service(only_read()),
+    )
+    .service(
         web::resource("/v1/events/{uid}")
             .get(events::one)
             .head(events::one)
@@ -110,6 +121,18 @@ pub(crate) fn configure(app: &mut web::ServiceConfig) {
             .default_service(problem::method_not_allowed("GET")),
     )
     .service(
+        web::resource("/v1/operator/lag")
+            .get(operator::lag)
+            .head(operator::lag)
+            .default_service(only_read()),
+    )
+    .service(
+        web::resource("/v1/operator/dead-letters")
+            .get(operator::dead_letters)
+            .head(operator::dead_letters)
+            .default_service(only_read()),
+    )
+    .service(
         web::resource("/v1/stats")
             .get(stats::count)
             .head(stats::count)
@@ -122,6 +145,14 @@ fn only_read() -> Route {
     problem::method_not_allowed("GET, HEAD")
 }
 
+/// Finds the key of a request, and takes the request from what it may ask.
+fn admit(request: &HttpRequest, state: &State, scope: Scope) -> Result<Arc<Key>, Problem> {
+    let key = keys::authenticate(request, &state.keys, scope)?;
+    state.limits.admit_request(request, &key)?;
+    state.limits.enter(request, &key)?;
+    Ok(key)
+}
+
 /// Who asks, and what they may see.
 struct Caller {
     key: Arc<Key>,
@@ -131,14 +162,22 @@ struct Caller {
 impl Caller {
     /// Finds the caller of a request and takes the request from their rate.
     fn of(request: &HttpRequest, state: &State) -> Result<Self, Problem> {
-        let key = keys::authenticate(request, &state.keys, Scope::Read)?;
-        state.limits.admit_request(request, &key)?;
+        let key = admit(request, state, Scope::Read)?;
         let right = |pattern: &SourcePattern| match pattern {
             SourcePattern::Exact(name) => Pattern::Exact(name.clone()),
             SourcePattern::Prefix(prefix) => Pattern::Prefix(prefix.clone()),
         };
         let rights = PatternSet::of(key.sources.iter().map(right));
         Ok(Self { key, rights })
+    }
+
+    /// Whose cursors these are. Not the key's but its owner's, so that a reader goes on where it was when its key is replaced by another one of the same
+    /// name and sources. A cursor is a place and no right: what may be read is asked of the key that comes with it.
+    fn owner(&self) -> String {
+        let mut sources: Vec<String> = self.key.sources.iter().map(ToString::to_string).collect();
+        sources.sort_unstable();
+        // No name and no source holds a NUL.
+        format!("{}\0{}", self.key.name, sources.join("\0"))
     }
 
     /// The filter that a query asks for, within what the caller may see.
@@ -160,6 +199,27 @@ impl Caller {
             subjects: params.patterns("subject"),
             data: data::filters(params)?,
         })
+    }
+}
+
+/// The parameters that each route reads, for whoever describes them.
+pub(crate) mod tables {
+    use super::{Arity, FILTERS, events, export, facets, feed, operator, stats, tail};
+
+    type Table = [&'static [(&'static str, Arity)]];
+
+    pub(crate) const EVENTS: &Table = &[&FILTERS, &events::LISTED];
+    pub(crate) const EVENT: &Table = &[&events::ONE];
+    pub(crate) const FEED: &Table = &[&FILTERS, &feed::LISTED];
+    pub(crate) const EXPORT: &Table = &[&FILTERS, &export::LISTED];
+    pub(crate) const TAIL: &Table = &[&FILTERS, &tail::LISTED];
+    pub(crate) const STATS: &Table = &[&stats::KNOWN];
+    pub(crate) const FACETS: &Table = &[&facets::KNOWN];
+    pub(crate) const DEAD_LETTERS: &Table = &[&operator::LETTERS];
+
+    /// The names of the widths that a bucket can have.
+    pub(crate) fn buckets() -> Vec<&'static str> {
+        stats::BUCKETS.iter().map(|(name, _)| *name).collect()
     }
 }
 

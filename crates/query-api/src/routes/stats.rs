@@ -5,13 +5,14 @@ use std::time::Duration;
 use actix_web::{HttpRequest, HttpResponse, web};
 use event::Timestamp;
 use serde_json::{Map, Value, json};
+use service::http::timing;
 use service::problem::{ErrorCode, Problem};
 use store::read::{GroupBy, Series, StatsQuery};
 
 use super::{Caller, State};
 use crate::params::{Arity, Params, wrong};
 
-const KNOWN: [(&str, Arity); 6] = [
+pub(crate) const KNOWN: [(&str, Arity); 6] = [
     ("source", Arity::Many),
     ("type", Arity::Many),
     ("bucket", Arity::One),
@@ -21,7 +22,7 @@ const KNOWN: [(&str, Arity); 6] = [
 ];
 
 /// Counts are kept by the minute; each of these divides a day, so that buckets begin where people expect them.
-const BUCKETS: [(&str, i64); 9] = [
+pub(crate) const BUCKETS: [(&str, i64); 9] = [
     ("1m", 60),
     ("5m", 300),
     ("10m", 600),
@@ -61,9 +62,7 @@ pub(super) async fn count(
         by: by.unwrap_or(GroupBy::Nothing),
         max_series: stats.max_series,
     };
-    let found = state
-        .reader
-        .stats(&asked)
+    let found = timing::database(&request, state.reader.stats(&asked))
         .await
         .map_err(|failure| state.failed(failure))?;
     let starts: Vec<String> = (window.from..window.to)

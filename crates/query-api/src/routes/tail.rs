@@ -11,6 +11,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use futures_util::stream;
 use service::keys::Key;
+use service::limits::Limits;
 use service::problem::{ErrorCode, Problem};
 use store::read::{FeedPosition, FeedQuery, Fields, Filter, ReadError};
 use tokio::sync::broadcast::Receiver;
@@ -23,7 +24,7 @@ use crate::cursor::Binding;
 use crate::params::{Arity, Params};
 use crate::tail::{News, Seat};
 
-const LISTED: [(&str, Arity); 1] = [("after", Arity::One)];
+pub(crate) const LISTED: [(&str, Arity); 1] = [("after", Arity::One)];
 
 /// What is handed to the socket at a time, or one event.
 const CHUNK_BYTES: usize = 32 * 1024;
@@ -49,7 +50,7 @@ pub(super) async fn follow(
         state.config.query.max_filters,
     )?;
     // That of the feed, so that one can go on where the other stopped.
-    let binding = Binding::new("/v1/feed", &caller.key.id, params.identity(&["after"]));
+    let binding = Binding::new("/v1/feed", &caller.owner(), params.identity(&["after"]));
     // A browser repeats the address when it comes again, so the header is the newer one.
     let header = request.headers().get(LAST_ID);
     let header = header.map(|value| value.to_str().unwrap_or("?"));
@@ -65,6 +66,8 @@ pub(super) async fn follow(
         fields: Fields::ALL,
     };
     let seat = state.seats.take(&caller.key.id)?;
+    // From here on it counts as a tail.
+    Limits::leave(&request);
     let Some((news, now)) = state.hub.listen(PATIENCE).await else {
         let detail = "the store of events is not available at the moment; nothing is lost";
         return Err(Problem::new(ErrorCode::Unavailable, detail).retry_after(PATIENCE));

@@ -26,6 +26,8 @@ pub(crate) struct TestApp {
     pub(crate) shop: String,
     /// May only send.
     pub(crate) producer: String,
+    /// May only look at how the pipeline does.
+    pub(crate) operator: String,
     pub(crate) keys_file: tempfile::NamedTempFile,
     client: reqwest::Client,
     shutdown: CancellationToken,
@@ -116,8 +118,9 @@ impl TestApp {
             new(Scope::Read, &["shop-*", "bank"]),
         );
         let producer = new(Scope::Ingest, &["*"]);
+        let operator = new(Scope::Operator, &["*"]);
         let keys_file = tempfile::NamedTempFile::new().expect("a temporary file");
-        let entries = [&reader, &shop, &producer]
+        let entries = [&reader, &shop, &producer, &operator]
             .map(|key| key.entry.clone())
             .join("\n");
         std::fs::write(keys_file.path(), entries).expect("the file takes the keys");
@@ -150,6 +153,7 @@ impl TestApp {
             reader: reader.token.expose_secret().to_owned(),
             shop: shop.token.expose_secret().to_owned(),
             producer: producer.token.expose_secret().to_owned(),
+            operator: operator.token.expose_secret().to_owned(),
             keys_file,
             client: reqwest::Client::new(),
             shutdown: shutdown.clone(),

@@ -8,6 +8,7 @@ mod cors;
 mod held;
 mod request_id;
 mod server;
+pub mod timing;
 pub mod url;
 
 pub use assets::Assets;
@@ -108,6 +109,7 @@ pub async fn edge(
     let request = response.request().clone();
     let headers = response.headers_mut();
     limits::write_fields(&request, headers);
+    timing::write(&request, headers, started.elapsed());
     harden(headers, &id);
     if let Some(edge) = &edge {
         edge.cors.allow(origin, headers);
