@@ -58,7 +58,6 @@ impl ClientContext for PlainContext {
 pub(crate) struct Delivery {
     pub(crate) countdown: Countdown,
     pub(crate) index: usize,
-    pub(crate) bytes: i64,
 }
 
 /// Context of the producer.
@@ -93,8 +92,6 @@ impl ProducerContext for ProduceContext {
     type DeliveryOpaque = Box<Delivery>;
 
     fn delivery(&self, result: &DeliveryResult<'_>, delivery: Box<Delivery>) {
-        self.metrics.queue_records.dec();
-        self.metrics.queue_bytes.dec_by(delivery.bytes);
         let outcome = match result {
             Ok(_) => Outcome::Acked,
             Err((error, _)) => {

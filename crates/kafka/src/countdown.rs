@@ -4,12 +4,16 @@
 //! reference count: a request that gives up (its client went away, its deadline passed) just drops its handle, and the acknowledgements
 //! that still come settle slots nobody reads any more.
 
-use crate::spread::{Hold, Spread};
+use crate::{
+    metrics::ProducerMetrics,
+    spread::{Hold, Spread},
+};
+use prometheus_client::metrics::gauge::Gauge;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use std::{
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicU8, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -122,8 +126,41 @@ struct Shared {
     remaining: AtomicUsize,
     zero: Notify,
     started: Instant,
-    /// Where its records without a key go, from the first of them on.
-    hold: OnceLock<Option<Hold>>,
+    /// From its first record on.
+    stay: OnceLock<Stay>,
+}
+
+/// What the records of one request take up in a producer until all of them are settled.
+#[derive(Debug)]
+struct Stay {
+    /// Where those without a key go; none while the partitions are not known.
+    hold: Option<Hold>,
+    records: AtomicI64,
+    bytes: AtomicI64,
+    queue_records: Gauge,
+    queue_bytes: Gauge,
+    ended: AtomicBool,
+}
+
+impl Stay {
+    fn end(&self) {
+        if self.ended.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        if let Some(hold) = &self.hold {
+            hold.release();
+        }
+        self.queue_records
+            .dec_by(self.records.load(Ordering::Acquire));
+        self.queue_bytes.dec_by(self.bytes.load(Ordering::Acquire));
+    }
+}
+
+impl Drop for Stay {
+    /// For a caller that sent fewer records than it had announced.
+    fn drop(&mut self) {
+        self.end();
+    }
 }
 
 impl Countdown {
@@ -135,7 +172,7 @@ impl Countdown {
             remaining: AtomicUsize::new(records),
             zero: Notify::new(),
             started: Instant::now(),
-            hold: OnceLock::new(),
+            stay: OnceLock::new(),
         }))
     }
 
@@ -190,18 +227,38 @@ impl Countdown {
         }
         let last = self.0.remaining.fetch_sub(1, Ordering::AcqRel) == 1;
         if last {
-            if let Some(Some(hold)) = self.0.hold.get() {
-                hold.release();
+            if let Some(stay) = self.0.stay.get() {
+                stay.end();
             }
             self.0.zero.notify_waiters();
         }
         last
     }
 
-    /// The partition for a record without a key; none while the partitions are not known.
-    pub(crate) fn partition(&self, index: usize, spread: &Spread) -> Option<i32> {
-        let hold = self.0.hold.get_or_init(|| spread.hold(self.0.started));
-        Some(hold.as_ref()?.partition(index))
+    /// Counts a record of so many bytes as waiting, until all records of the countdown are settled: the thread that reports deliveries then touches
+    /// the gauges once for a request. Returns the partition for it if it has no key; none while the partitions are not known.
+    ///
+    /// To be called before the record is sent, since it may be settled before that returns.
+    pub(crate) fn enter(
+        &self,
+        index: usize,
+        bytes: i64,
+        spread: &Spread,
+        metrics: &ProducerMetrics,
+    ) -> Option<i32> {
+        let stay = self.0.stay.get_or_init(|| Stay {
+            hold: spread.hold(self.0.started),
+            records: AtomicI64::new(0),
+            bytes: AtomicI64::new(0),
+            queue_records: metrics.queue_records.clone(),
+            queue_bytes: metrics.queue_bytes.clone(),
+            ended: AtomicBool::new(false),
+        });
+        stay.records.fetch_add(1, Ordering::AcqRel);
+        stay.bytes.fetch_add(bytes, Ordering::AcqRel);
+        metrics.queue_records.inc();
+        metrics.queue_bytes.inc_by(bytes);
+        stay.hold.as_ref().map(|hold| hold.partition(index))
     }
 
     pub(crate) fn elapsed(&self) -> Duration {

@@ -217,26 +217,20 @@ impl Shared {
             Box::new(Delivery {
                 countdown: countdown.clone(),
                 index,
-                bytes,
             }),
         )
         .headers(record.headers.into_inner());
         message.key = record.key;
         message.payload = record.value;
         message.timestamp = record.timestamp_millis;
-        message.partition = record.partition.or_else(|| match record.key {
-            Some(_) => None,
-            None => countdown.partition(index, &self.spread),
-        });
-        // Counted before: the report may come before `send` returns.
-        self.metrics.queue_records.inc();
-        self.metrics.queue_bytes.inc_by(bytes);
+        // Counted before: the report may come before `send` returns. What is refused counts until the rest of its request is settled.
+        let spread = countdown.enter(index, bytes, &self.spread, &self.metrics);
+        let chosen = record.key.map_or(spread, |_| None);
+        message.partition = record.partition.or(chosen);
         self.client
             .load()
             .send(message)
             .map_err(|(error, _message)| {
-                self.metrics.queue_records.dec();
-                self.metrics.queue_bytes.dec_by(bytes);
                 if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal) {
                     self.health.fatal();
                 }

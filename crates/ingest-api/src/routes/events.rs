@@ -117,7 +117,8 @@ async fn accept(
         .events_per_request
         .observe(events.len() as f64);
 
-    let may_send = |source: &str| key.may_use(source);
+    let may_send_all = key.may_use_all();
+    let may_send = |source: &str| may_send_all || key.may_use(source);
     let sendable = events
         .iter()
         .flatten()
