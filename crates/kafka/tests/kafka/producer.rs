@@ -43,6 +43,25 @@ async fn every_acknowledged_record_is_in_the_log() {
 }
 
 #[tokio::test]
+async fn records_without_a_key_reach_every_partition() {
+    let config = topic(3).await;
+    let producer = available(&config);
+    for _ in 0..6 {
+        let (sent, countdown) = send(&producer, b"{}");
+        sent.expect("taken");
+        countdown.wait().await;
+        assert_eq!(countdown.outcome(0), Outcome::Acked);
+    }
+    let consumer = Consumer::new(&config, kafka::ConsumerMetrics::default()).expect("a consumer");
+    let log = consumer.log();
+    for partition in 0..3 {
+        let range = log.range(partition, Duration::from_secs(10));
+        assert!(!range.expect("a range").is_empty(), "{partition} has none");
+    }
+    assert!(producer.saturation() <= 0.0);
+}
+
+#[tokio::test]
 async fn refuses_at_once_while_no_broker_is_up() {
     let config = Config {
         brokers: "127.0.0.1:1".into(),
