@@ -37,7 +37,7 @@ pub(super) async fn list(
     )?;
     let binding = Binding::new(
         "/v1/events",
-        &caller.owner(),
+        caller.owner(),
         params.identity(&["cursor", "limit", "fields"]),
     );
     let at = params

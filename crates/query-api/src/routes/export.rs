@@ -87,7 +87,7 @@ pub(super) async fn download(
     )?;
     let binding = Binding::new(
         "/v1/events",
-        &caller.owner(),
+        caller.owner(),
         params.identity(&NO_PART_OF_THE_QUERY),
     );
     let fields = params.fields()?;
@@ -266,7 +266,8 @@ impl Job {
         loop {
             let has_more = self.fill(&mut out).await?;
             out = self.encode(out, !has_more).await?;
-            if !has_more && let Some(sum) = self.sum.take() {
+            if !has_more && let Some(mut sum) = self.sum.take() {
+                sum.update(&out);
                 let line = self.summary(&sum.finalize());
                 self.send(out).await?;
                 out = line;

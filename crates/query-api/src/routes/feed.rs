@@ -39,7 +39,7 @@ pub(super) async fn read(
     )?;
     let binding = Binding::new(
         "/v1/feed",
-        &caller.owner(),
+        caller.owner(),
         params.identity(&["after", "start", "limit", "wait", "fields"]),
     );
     let after = params

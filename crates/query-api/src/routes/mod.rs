@@ -171,13 +171,10 @@ impl Caller {
         Ok(Self { key, rights })
     }
 
-    /// Whose cursors these are. Not the key's but its owner's, so that a reader goes on where it was when its key is replaced by another one of the same
-    /// name and sources. A cursor is a place and no right: what may be read is asked of the key that comes with it.
-    fn owner(&self) -> String {
-        let mut sources: Vec<String> = self.key.sources.iter().map(ToString::to_string).collect();
-        sources.sort_unstable();
-        // No name and no source holds a NUL.
-        format!("{}\0{}", self.key.name, sources.join("\0"))
+    /// Whose cursors these are: not the key's but its owner's, so that a reader goes on where it was when its key is replaced by another one of the
+    /// same name. A cursor is a place and no right: what may be read is asked of the key that comes with it.
+    fn owner(&self) -> &str {
+        &self.key.name
     }
 
     /// The filter that a query asks for, within what the caller may see.

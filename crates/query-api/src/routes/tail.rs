@@ -50,7 +50,7 @@ pub(super) async fn follow(
         state.config.query.max_filters,
     )?;
     // That of the feed, so that one can go on where the other stopped.
-    let binding = Binding::new("/v1/feed", &caller.owner(), params.identity(&["after"]));
+    let binding = Binding::new("/v1/feed", caller.owner(), params.identity(&["after"]));
     // A browser repeats the address when it comes again, so the header is the newer one.
     let header = request.headers().get(LAST_ID);
     let header = header.map(|value| value.to_str().unwrap_or("?"));

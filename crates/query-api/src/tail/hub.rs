@@ -10,7 +10,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use store::read::{FeedHead, FeedPosition, FeedQuery, Fields, Filter, PatternSet, ReadError, Reader};
+use store::read::{
+    FeedHead, FeedPosition, FeedQuery, Fields, Filter, PatternSet, ReadError, Reader,
+};
 use tokio::sync::{Notify, broadcast, watch};
 use tokio_util::sync::CancellationToken;
 

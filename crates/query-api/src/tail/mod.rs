@@ -14,9 +14,11 @@ use service::problem::{ErrorCode, Problem};
 /// Tails last; coming again at once is of no use.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
-/// How many tails are open. Cloning gives another handle to the same count.
+/// How many tails, or exports, are open. Cloning gives another handle to the same count.
 #[derive(Debug, Clone)]
 pub(crate) struct Seats {
+    /// What they are, for people.
+    what: &'static str,
     most: usize,
     most_per_key: usize,
     taken: Arc<Mutex<HashMap<String, usize>>>,
@@ -24,8 +26,9 @@ pub(crate) struct Seats {
 }
 
 impl Seats {
-    pub(crate) fn new(most: usize, most_per_key: usize, gauge: Gauge) -> Self {
+    pub(crate) fn new(what: &'static str, most: usize, most_per_key: usize, gauge: Gauge) -> Self {
         Self {
+            what,
             most,
             most_per_key,
             taken: Arc::default(),
@@ -39,13 +42,16 @@ impl Seats {
         let of_key = taken.get(key).copied().unwrap_or(0);
         if of_key >= self.most_per_key {
             let detail = format!(
-                "this key has {of_key} tails open, and may have {}: close one first",
-                self.most_per_key
+                "this key has {of_key} {} open, and may have {}: close one first",
+                self.what, self.most_per_key
             );
             return Err(Problem::new(ErrorCode::Throttled, detail).retry_after(RETRY_AFTER));
         }
         if taken.values().sum::<usize>() >= self.most {
-            let detail = "as many tails are open as this server serves: come again later, or poll the feed with `wait`";
+            let detail = format!(
+                "as many {} are open as this server serves: come again later",
+                self.what
+            );
             return Err(Problem::new(ErrorCode::Overloaded, detail).retry_after(RETRY_AFTER));
         }
         *taken.entry(key.to_owned()).or_default() += 1;
@@ -90,7 +96,7 @@ mod tests {
 
     #[test]
     fn a_key_has_its_own_limit_and_all_have_one_together() {
-        let seats = Seats::new(3, 2, Gauge::default());
+        let seats = Seats::new("tails", 3, 2, Gauge::default());
         let first = (
             seats.take("a").expect("free"),
             seats.take("a").expect("free"),

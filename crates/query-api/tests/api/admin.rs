@@ -43,7 +43,7 @@ async fn metrics_tell_what_was_served_and_the_configuration_shows_no_secret() {
         "flumen_http_requests_total{route=\"/v1/events\",method=\"GET\",status=\"200\"} 1",
         "flumen_http_requests_total{route=\"/v1/events\",method=\"GET\",status=\"400\"} 1",
         "flumen_query_events_served_total 1",
-        "flumen_query_failures_total{reason=\"Timeout\"} 0",
+        "flumen_query_failures_total{reason=\"timeout\"} 0",
         "flumen_query_connections_max 16",
         "process_resident_memory_bytes",
     ] {

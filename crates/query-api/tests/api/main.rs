@@ -5,9 +5,11 @@
 mod admin;
 mod event;
 mod explorer;
+mod export;
 mod facets;
 mod feed;
 mod filters;
+mod operator;
 mod outage;
 mod pages;
 mod proxy;
@@ -16,5 +18,6 @@ mod rights;
 mod seed;
 mod stats;
 mod support;
+mod surface;
 mod tail;
 mod whoami;

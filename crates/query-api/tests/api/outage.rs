@@ -160,7 +160,7 @@ async fn a_query_past_its_time_is_ended_by_the_server_and_answered_with_advice()
         app.admin_get("/metrics")
             .await
             .body
-            .contains("flumen_query_failures_total{reason=\"Timeout\"} 3")
+            .contains("flumen_query_failures_total{reason=\"timeout\"} 3")
     );
 }
 

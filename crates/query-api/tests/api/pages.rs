@@ -1,8 +1,10 @@
 //! Pages: order, filters, cursors (cases 32 and 36).
 
+use secrecy::ExposeSecret;
 use serde_json::json;
+use service::keys::{self, Scope, SourcePattern};
 
-use crate::seed::{NOON, Row, store};
+use crate::seed::{NOON, Row, connect, make_partitions, store};
 use crate::support::{Answer, TestApp};
 
 /// Follows `next` or `prev` to the end and returns the ids of every page.
@@ -129,23 +131,90 @@ async fn a_listing_has_two_orders_and_pages_lead_both_ways() {
 }
 
 #[tokio::test]
-async fn ten_thousand_events_of_one_time_are_paged_each_once_in_both_directions() {
+async fn a_hundred_thousand_events_of_one_time_are_paged_each_once_in_both_directions() {
+    const EVENTS: usize = 100_000;
     let app = TestApp::start().await;
-    let rows: Vec<Row> = (0..10_000)
-        .map(|n| Row::new("a", format!("{n}"), NOON))
+    let client = connect(app.database.url()).await;
+    make_partitions(&client, [NOON]).await;
+    client
+        .execute(
+            "INSERT INTO events (time, uid, source, type, id, received_at, kafka_partition, kafka_offset) \
+             SELECT to_timestamp($1::bigint::float8), gen_random_uuid(), 'a', 't', n::text, now(), 0, n FROM generate_series(1, $2::bigint) AS n",
+            &[&NOON, &(EVENTS as i64)],
+        )
+        .await
+        .expect("the rows are stored");
+    let first = app.get("/v1/events?limit=100&order=asc").await;
+    let forwards = follow(&app, first, "next").await;
+    assert_eq!(forwards.len(), EVENTS / 100);
+    let order = forwards.concat();
+    let distinct: std::collections::HashSet<&String> = order.iter().collect();
+    assert_eq!((order.len(), distinct.len()), (EVENTS, EVENTS));
+    // From the end back to the beginning, page by page.
+    let last = app.get("/v1/events?limit=100&order=desc").await;
+    let mut expected = order.clone();
+    expected.reverse();
+    assert_eq!(follow(&app, last.clone(), "next").await.concat(), expected);
+    let behind = app
+        .get(&format!(
+            "/v1/events{}",
+            link(&last, "next").expect("a second page")
+        ))
+        .await;
+    let second = behind.ids();
+    let back = app
+        .get(&format!(
+            "/v1/events{}",
+            link(&behind, "prev").expect("the first one")
+        ))
+        .await;
+    assert_eq!(
+        (back.ids(), second.as_slice()),
+        (last.ids(), &expected[100..200])
+    );
+}
+
+#[tokio::test]
+async fn a_key_that_replaces_another_goes_on_with_its_cursors() {
+    let app = TestApp::start().await;
+    let rows: Vec<Row> = (0..4)
+        .map(|n| Row::new("bank", format!("{n}"), NOON + n))
         .collect();
     store(app.database.url(), &rows).await;
-    let mut expected: Vec<String> = rows.iter().map(|row| row.id.clone()).collect();
-    expected.sort_unstable();
-    for order in ["asc", "desc"] {
-        let first = app
-            .get(&format!("/v1/events?limit=100&order={order}"))
-            .await;
-        let pages = follow(&app, first, "next").await;
-        assert_eq!(pages.len(), 100);
-        let mut ids = pages.concat();
-        ids.sort_unstable();
-        assert_eq!(ids, expected, "{order}");
+    let page = app.get("/v1/events?order=asc&limit=2").await.json();
+    let feed = app.get("/v1/feed?limit=2").await.json();
+    let (page, feed) = (
+        page["next"].as_str().expect("a second page"),
+        feed["next"].as_str().expect("always there"),
+    );
+    let new = |name, source: &str| {
+        let source = SourcePattern::parse(source).expect("a pattern");
+        keys::create(name, &[Scope::Read], &[source], None).expect("the system has randomness")
+    };
+    let (successor, stranger, narrower) = (
+        new("reader", "*"),
+        new("other", "*"),
+        new("reader", "shop-*"),
+    );
+    let known = std::fs::read_to_string(app.keys_file.path()).expect("the keys");
+    let entries = [&successor, &stranger, &narrower].map(|key| key.entry.clone());
+    std::fs::write(
+        app.keys_file.path(),
+        format!("{known}\n{}", entries.join("\n")),
+    )
+    .expect("the file takes the keys");
+    assert_eq!(app.reload().await.status, 200);
+    for (path, name) in [
+        (format!("/v1/events?order=asc&limit=2&cursor={page}"), "2"),
+        (format!("/v1/feed?limit=2&after={feed}"), "2"),
+    ] {
+        let token = successor.token.expose_secret();
+        assert_eq!(app.get_as(token, &path).await.ids()[0], name);
+        let refused = app.get_as(stranger.token.expose_secret(), &path).await;
+        refused.is_problem(400, "invalid-cursor");
+        // A place, and no right: the key that comes with it may read none of these.
+        let nothing = app.get_as(narrower.token.expose_secret(), &path).await;
+        assert!(nothing.ids().is_empty(), "{}", nothing.body);
     }
 }
 

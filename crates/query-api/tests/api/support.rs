@@ -106,18 +106,18 @@ impl TestApp {
         settings: &[(&str, &str)],
     ) -> Self {
         service::tls::install_crypto_provider();
-        let new = |scope, sources: &[&str]| -> NewKey {
+        let new = |name, scope, sources: &[&str]| -> NewKey {
             let sources: Vec<_> = sources
                 .iter()
                 .filter_map(|text| SourcePattern::parse(text))
                 .collect();
-            keys::create("test", &[scope], &sources, None).expect("the system has randomness")
+            keys::create(name, &[scope], &sources, None).expect("the system has randomness")
         };
         let (reader, shop) = (
-            new(Scope::Read, &["*"]),
-            new(Scope::Read, &["shop-*", "bank"]),
+            new("reader", Scope::Read, &["*"]),
+            new("shop", Scope::Read, &["shop-*", "bank"]),
         );
-        let producer = new(Scope::Ingest, &["*"]);
+        let producer = new("producer", Scope::Ingest, &["*"]);
         let operator = new(Scope::Operator, &["*"]);
         let keys_file = tempfile::NamedTempFile::new().expect("a temporary file");
         let entries = [&reader, &shop, &producer, &operator]

@@ -10,7 +10,7 @@ async fn a_key_is_told_what_it_is_and_may_do() {
     let shop = app.get_as(&app.shop, "/v1/whoami").await;
     assert_eq!(
         shop.json(),
-        json!({ "name": "test", "scopes": ["read"], "sources": ["shop-*", "bank"] })
+        json!({ "name": "shop", "scopes": ["read"], "sources": ["shop-*", "bank"] })
     );
     let producer = app.get_as(&app.producer, "/v1/whoami").await;
     assert_eq!(producer.json()["scopes"], json!(["ingest"]));
