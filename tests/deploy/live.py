@@ -61,7 +61,8 @@ def eventually(what, check, timeout=60):
             if process.poll() not in (None, 0):
                 fail(f'{what}: {process.args[0]} has ended: {pathlib.Path(log).read_text()[-1500:]}')
         time.sleep(0.1)
-    fail(f'{what}: not within {timeout} s; last: {last}')
+    tails = ''.join(f'\n--- {log.name}\n{log.read_text()[-1200:]}' for _, log in started)
+    fail(f'{what}: not within {timeout} s; last: {last}{tails}')
 
 
 def request(method, url, key=None, body=None, context=None):
@@ -250,7 +251,6 @@ def vault(folder, binaries):
   address = "http://127.0.0.1:{server.server_port}"
   token = "fake-token"
   renew_token = false
-  vault_agent_token_file = ""
   default_lease_duration = "2s"
   lease_renewal_threshold = 0.5
 }}

@@ -331,6 +331,10 @@ def live(binaries, probes):
                 sets.append(f'listen.address=127.0.0.1:{free_port()}')
             if name in ('ingest-api', 'query-api'):
                 sets.append(f'keys.file={keys}')
+            if name == 'alert-relay':
+                senders = pathlib.Path(folder) / 'senders.toml'
+                senders.write_text('[[senders]]\nname = "test"\ntoken = "0123456789abcdef0123456789abcdef"\n')
+                sets += [f'senders.file={senders}', f'outbox.path={folder}/outbox.redb']
             if name in ('ingest-api', 'writer'):
                 sets.append('kafka.brokers=127.0.0.1:1')
             if name in ('query-api', 'writer'):
