@@ -41,6 +41,8 @@ use tokio_util::sync::CancellationToken;
 const SLICE: Duration = Duration::from_millis(20);
 /// The longest one poll waits for a record.
 const POLL: Duration = Duration::from_millis(50);
+/// The same while a flush is in flight: its end is noticed between two polls, and what came meanwhile waits for it.
+const NOTICE: Duration = Duration::from_millis(5);
 /// Records taken in one turn before the lanes are looked at again.
 const BURST: usize = 256;
 /// How often a passing fault is logged.
@@ -222,7 +224,12 @@ impl Loop {
             .iter()
             .filter_map(|lane| lane.due_in(batch, now))
             .min();
-        let mut timeout = due.map_or(POLL, |due| due.min(POLL));
+        let longest = if self.lanes.iter().any(Lane::is_in_flight) {
+            NOTICE
+        } else {
+            POLL
+        };
+        let mut timeout = due.map_or(longest, |due| due.min(longest));
         let mut span = None;
         for _ in 0..BURST {
             let event = match self.parts.consumer.poll(timeout) {

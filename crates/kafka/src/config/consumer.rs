@@ -25,11 +25,11 @@ pub struct ConsumerConfig {
     pub instance_id: Option<String>,
     /// `range` (default) or `roundrobin`.
     pub assignor: Assignor,
-    /// Bytes of fetched records that may wait to be taken, over all partitions of this consumer (default 32MiB).
+    /// Bytes of keys and values of fetched records that may wait to be taken, over all partitions of this consumer (default 8MiB). librdkafka keeps about
+    /// a kilobyte more for each record, so small ones take several times this in memory.
     #[serde(with = "units::bytes")]
     pub prefetch_bytes: usize,
-    /// The same bound as a number of records (default 20 000). For small ones this is the tighter of the two: librdkafka counts keys and values, but keeps half a
-    /// kilobyte more for each record.
+    /// How many records of each partition are kept ready, as far as `prefetch_bytes` allows (default 10 000).
     pub prefetch_records: u32,
     /// The most one partition gives in one fetch (default 1MiB).
     #[serde(with = "units::bytes")]
@@ -51,8 +51,8 @@ impl Default for ConsumerConfig {
             group: "flumen-writer".into(),
             instance_id: None,
             assignor: Assignor::Range,
-            prefetch_bytes: 32 << 20,
-            prefetch_records: 20_000,
+            prefetch_bytes: 8 << 20,
+            prefetch_records: 10_000,
             fetch_partition_bytes: 1 << 20,
             session_timeout: Duration::from_secs(30),
             max_poll_interval: Duration::from_secs(300),
