@@ -3,6 +3,7 @@
 
 mod checkpoint;
 mod conflict;
+mod crash;
 mod duplicates;
 mod exactly_once;
 mod failpoints;
