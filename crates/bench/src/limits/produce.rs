@@ -139,7 +139,7 @@ pub(crate) fn main(spec: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// With the settings of the ingest-api (`kafka.producer`), but for a queue that never holds it up.
+/// With the settings of the ingest-api (`kafka.producer`), but for a queue that never holds it up, and a linger that lets batches fill.
 fn producer(spec: &Spec, counts: &Arc<Counts>) -> anyhow::Result<ThreadedProducer<Context>> {
     ClientConfig::new()
         .set("bootstrap.servers", &spec.brokers)
@@ -163,15 +163,14 @@ fn send(
     now: Timestamp,
 ) -> anyhow::Result<()> {
     let event = shape.event(number, now, now);
-    let mut headers = OwnedHeaders::new_with_capacity(8);
+    let mut headers = Some(OwnedHeaders::new_with_capacity(8));
     event.encode_headers(|key, value| {
-        let all = std::mem::replace(&mut headers, OwnedHeaders::new_with_capacity(0));
-        headers = all.insert(Header {
-            key,
-            value: Some(value),
-        });
+        let value = Some(value);
+        let before = headers.take().unwrap_or_default();
+        headers = Some(before.insert(Header { key, value }));
     });
-    let mut record = BaseRecord::<[u8], [u8]>::to(topic).headers(headers);
+    let mut record = BaseRecord::<[u8], [u8]>::to(topic);
+    record.headers = headers;
     record.payload = event.value();
     while let Err((error, again)) = producer.send(record) {
         anyhow::ensure!(
