@@ -225,19 +225,17 @@ impl Application {
             }
             () = shutdown.cancelled() => {}
         }
-        let steps = drain(&self.config, &self.readiness, handle).await;
-        let mut steps = steps;
+        let mut steps = drain(&self.config, &self.readiness, handle).await;
         stop.cancel();
-        if steps
+        let flushed = steps
             .run("flush", self.config.shutdown.flush, &mut dispatching)
-            .await
-            .is_none()
-        {
+            .await;
+        if flushed.is_none() {
             dispatching.abort();
+            drop(dispatching.await);
         }
         watching.abort();
         drop(watching.await);
-        drop(dispatching.await);
         drop(serving.await);
         drop(self.relay);
         let thread = self.thread;

@@ -46,7 +46,9 @@ receivers:
         let file = folder.path().join("alertmanager.yml");
         std::fs::write(&file, config).expect("written");
         let url = format!("http://127.0.0.1:{port}");
-        let child = Command::new(binary())
+        let (binary, folder_of_binary) = binary();
+        let child = Command::new(binary)
+            .current_dir(folder_of_binary)
             .arg(format!("--config.file={}", file.display()))
             .arg(format!(
                 "--storage.path={}",
@@ -84,10 +86,12 @@ impl Drop for Alertmanager {
     }
 }
 
-fn binary() -> PathBuf {
-    let own = root().join(".tools/alertmanager/usr/bin/prometheus-alertmanager");
-    if own.exists() {
-        return own;
+/// The binary, and where it must be started.
+fn binary() -> (PathBuf, PathBuf) {
+    let own = root().join(".tools/alertmanager");
+    let file = own.join("usr/bin/prometheus-alertmanager");
+    if file.exists() {
+        return (file, own);
     }
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&path)
@@ -95,7 +99,8 @@ fn binary() -> PathBuf {
             ["prometheus-alertmanager", "alertmanager"].map(|name| folder.join(name))
         })
         .find(|file| file.exists());
-    found.expect("no Alertmanager: run tests/mail/setup (`make test` does)")
+    let found = found.expect("no Alertmanager: run tests/mail/setup (`make test` does)");
+    (found, root())
 }
 
 #[tokio::test]

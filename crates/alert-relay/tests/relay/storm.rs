@@ -69,7 +69,7 @@ fn told(mailbox: &Mailbox) -> u64 {
 }
 
 #[tokio::test]
-async fn ten_thousand_alerts_in_one_webhook_become_one_mail() {
+async fn ten_thousand_alerts_in_one_webhook_become_a_few_mails() {
     let mailbox = Mailbox::start(&[]);
     let relay = Relay::start(&format!(
         "{}[grouping]\nwait = \"3s\"\n",
@@ -81,15 +81,15 @@ async fn ten_thousand_alerts_in_one_webhook_become_one_mail() {
         .collect();
     let answer = relay.accept(&webhook("Storm", &alerts)).await;
     assert_eq!(answer["accepted"], 10_000);
-    let mail = mailbox.wait_for(1).await.remove(0);
-    assert_eq!(
-        mail.subject,
-        "[FIRING 10000] critical: Storm - Storm is in trouble"
-    );
+    eventually(PATIENCE, || async { told(&mailbox) >= 10_000 }).await;
+    let mails = mailbox.mails();
+    assert_eq!(told(&mailbox), 10_000, "each is counted once");
+    // One where the machine takes them all within the wait.
+    assert!(mails.len() <= 8, "{} mails", mails.len());
+    let shown = "firing critical: Storm\n";
     assert!(
-        mail.text
-            .contains("and 9975 more:\n  9975 x firing critical: Storm\n"),
-        "{}",
-        mail.text
+        mails
+            .iter()
+            .any(|mail| mail.text.contains(" more:\n") && mail.text.contains(shown))
     );
 }
