@@ -22,7 +22,7 @@ const SETTLE: Duration = Duration::from_millis(500);
 
 /// Measures it at so many events a second.
 pub(super) async fn run(bench: &mut Bench, rate: f64) -> anyhow::Result<()> {
-    let seconds = bench.pick(4.0, 10.0);
+    let seconds = bench.pick(3.0, 8.0);
     let (mut p50, mut p99) = (Rounds::default(), Rounds::default());
     for round in 1..=bench.rounds() {
         let latency = probe(&bench.stack, rate, seconds).await?;

@@ -22,11 +22,11 @@ const IN_FLIGHT: usize = 12_800;
 const SINGLE_CONNECTIONS: [usize; 3] = [64, 256, 512];
 
 pub(super) async fn batches(bench: &mut Bench) -> anyhow::Result<()> {
-    let seconds = bench.pick(3.0, 6.0);
+    let seconds = bench.pick(2.0, 5.0);
     let stack = &bench.stack;
     let database = Database::create(stack).await?;
     say("ingest_batch_100: warming Kafka up");
-    produce_alone(stack, 3.0).await?;
+    produce_alone(stack, bench.pick(1.5, 3.0)).await?;
     let (mut ours, mut limit, mut cpu) = (Rounds::default(), Rounds::default(), Rounds::default());
     for round in 1..=stack.args.rounds() {
         let (report, cost) = accept(
@@ -57,8 +57,10 @@ pub(super) async fn batches(bench: &mut Bench) -> anyhow::Result<()> {
     let figure = Figure::new("cpu_per_event_ingest_api", "s/million", &cpu);
     bench.results.push(figure);
 
+    // Only for the plot, which a quick run is not made for.
+    let sizes = bench.pick(&[][..], &[1, 10, 1000][..]);
     let mut points = vec![(100.0, at_100)];
-    for size in [1, 10, 1000] {
+    for &size in sizes {
         let (report, _) = accept(
             &bench.stack,
             &database,
@@ -83,7 +85,7 @@ pub(super) async fn batches(bench: &mut Bench) -> anyhow::Result<()> {
 }
 
 pub(super) async fn singles(bench: &mut Bench) -> anyhow::Result<()> {
-    let seconds = bench.pick(2.0, 5.0);
+    let seconds = bench.pick(1.5, 4.0);
     let database = Database::create(&bench.stack).await?;
     let mut series = Vec::new();
     for connections in SINGLE_CONNECTIONS {

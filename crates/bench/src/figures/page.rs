@@ -57,7 +57,7 @@ pub(super) async fn run(bench: &mut Bench) -> anyhow::Result<()> {
 }
 
 async fn table(bench: &mut Bench, rows: u64, name: &str) -> anyhow::Result<Figure> {
-    let seconds = bench.pick(3.0, 6.0);
+    let seconds = bench.pick(2.0, 5.0);
     let tool = Tool::find().await;
     let stack = &bench.stack;
     say(format!(
