@@ -8,8 +8,8 @@ use crate::crash::Process;
 use crate::harness::{TOKEN, alert, webhook};
 use crate::mailbox::Mailbox;
 
-/// What a storm may make of it. A release build stays under 32 MiB, as `docs/alert-relay.md` shows; a debug build needs more.
-const LIMIT_KIB: u64 = 48 << 10;
+/// What a storm may make of it, of memory that is its own. The pages of the binary come on top: 30 MiB of a debug build's.
+const LIMIT_KIB: u64 = 24 << 10;
 
 #[tokio::test]
 async fn a_storm_does_not_make_the_process_big() {
@@ -49,16 +49,16 @@ async fn a_storm_does_not_make_the_process_big() {
     mailbox.wait_for(6).await;
     let status =
         std::fs::read_to_string(format!("/proc/{}/status", relay.child.id())).expect("it runs");
-    let peak: u64 = status
+    let own: u64 = status
         .lines()
         .find_map(|line| {
-            line.strip_prefix("VmHWM:")?
+            line.strip_prefix("RssAnon:")?
                 .trim()
                 .strip_suffix(" kB")?
                 .trim()
                 .parse()
                 .ok()
         })
-        .expect("a peak");
-    assert!(peak < LIMIT_KIB, "{peak} KiB at its peak");
+        .expect("a figure");
+    assert!(own < LIMIT_KIB, "{own} KiB of its own");
 }
