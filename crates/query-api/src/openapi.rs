@@ -261,15 +261,15 @@ fn parameter(name: &'static str, arity: Arity) -> Parameter {
         ),
         "summary" => (
             "NDJSON: whether a last line tells the number of lines before it, the SHA-256 of their bytes and, with `limit`, the cursor of what follows.",
-            json!({ "type": "string", "enum": ["true", "false"], "default": "false" }),
+            json!({ "type": "string", "enum": ["true", "false"] }),
         ),
         "formulas" => (
             "CSV: what becomes of cells that a spreadsheet would calculate; `escape` puts a `'` before them.",
-            json!({ "type": "string", "enum": ["escape", "keep"], "default": "escape" }),
+            json!({ "type": "string", "enum": ["escape", "keep"] }),
         ),
         "start" => (
-            "Where to begin without `after`: with the oldest event that is kept, or now.",
-            json!({ "type": "string", "enum": ["oldest", "latest"], "default": "oldest" }),
+            "Where to begin without `after`: with the oldest event that is kept (when it is not given), or now. Not together with `after`.",
+            json!({ "type": "string", "enum": ["oldest", "latest"] }),
         ),
         "wait" => (
             "How long to wait for something new, such as `20s`; at most 30 s unless the server is set otherwise.",

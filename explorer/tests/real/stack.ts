@@ -41,11 +41,16 @@ export function someEvents(count: number, now: number): string[] {
     }));
   }
   HOSTILE.forEach((hostile, n) => {
-    const attributes = { source: 'hostile', type: 'text.hostile', subject: hostile.subject, time: new Date(now - 3_000 - n).toISOString(), id: `hostile-${n}-${now}` };
+    const attributes = { source: 'hostile', type: 'text.hostile', subject: printable(hostile.subject), time: new Date(now - 3_000 - n).toISOString(), id: `hostile-${n}-${now}` };
     // Its data is JSON as it must arrive, to the digit.
     events.push(`${JSON.stringify(attributes).slice(0, -1)},"data":${hostile.data}}`);
   });
   return events;
+}
+
+/** The edge refuses control characters in attributes. */
+function printable(text: string): string {
+  return [...text].filter((c) => (c.codePointAt(0) ?? 0) >= 32).join('');
 }
 
 export async function send(events: readonly string[]): Promise<void> {

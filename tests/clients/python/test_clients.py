@@ -13,9 +13,6 @@ from query_client.api.events import get_event, list_events
 from query_client.api.feed import read_feed
 from query_client.models import CountEventsBucket, CountEventsBy, ListEventsOrder, Problem
 from query_client.types import UNSET
-from ingest_client import AuthenticatedClient as IngestClient
-from ingest_client.api.events import send_events
-from ingest_client.models import Event, Outcomes
 
 INGEST, QUERY = os.environ["FLUMEN_INGEST_URL"], os.environ["FLUMEN_QUERY_URL"]
 SOURCE = f"clients-py-{uuid.uuid4()}"
@@ -25,14 +22,14 @@ COUNT = 120
 class Clients(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.ingest = IngestClient(base_url=INGEST, token=os.environ["FLUMEN_PRODUCER_KEY"])
         cls.query = QueryClient(base_url=QUERY, token=os.environ["FLUMEN_READER_KEY"])
-        events = [Event.from_dict({"source": SOURCE, "type": "made", "id": f"e-{n}", "data": {"n": n}}) for n in range(COUNT)]
-        outcome = send_events.sync(client=cls.ingest, body=events)
-        assert isinstance(outcome, Outcomes) and outcome.accepted == COUNT, outcome
-        cls.uid = outcome.events[0].uid
+        events = [{"source": SOURCE, "type": "made", "id": f"e-{n}", "data": {"n": n}} for n in range(COUNT)]
+        # The generator makes no working code of a body with several media types; for sending there are the CloudEvents SDKs (tests/sdk).
+        sent = httpx.post(f"{INGEST}/v1/events", json=events, headers={"authorization": f"Bearer {os.environ['FLUMEN_PRODUCER_KEY']}"})
+        assert sent.status_code == 202, sent.text
+        cls.uid = uuid.UUID(sent.json()["events"][0]["uid"])
         until = time.monotonic() + 30
-        while count_events.sync(client=cls.query, source=[SOURCE], bucket=CountEventsBucket.VALUE_0).total < COUNT:
+        while count_events.sync(client=cls.query, source=[SOURCE], bucket=CountEventsBucket("1m")).total < COUNT:
             assert time.monotonic() < until, "stored in time"
 
     def test_an_event_is_found_by_its_uid(self):
@@ -43,7 +40,7 @@ class Clients(unittest.TestCase):
     def test_pages_are_walked_by_cursor(self):
         seen, cursor = [], UNSET
         while cursor is not None:
-            page = list_events.sync(client=self.query, source=[SOURCE], limit=50, order=ListEventsOrder.ASC, cursor=cursor)
+            page = list_events.sync(client=self.query, source=[SOURCE], limit=50, order=ListEventsOrder("asc"), cursor=cursor)
             seen += [event.id for event in page.events]
             cursor = page.next_
         self.assertEqual(sorted(seen), sorted(f"e-{n}" for n in range(COUNT)))
@@ -58,7 +55,7 @@ class Clients(unittest.TestCase):
         self.assertEqual(len(set(seen)), COUNT)
 
     def test_counts_and_facets_are_exact(self):
-        stats = count_events.sync(client=self.query, source=[SOURCE], by=CountEventsBy.TYPE)
+        stats = count_events.sync(client=self.query, source=[SOURCE], by=CountEventsBy("type"))
         self.assertEqual([(series.type_, series.total) for series in stats.series], [("made", COUNT)])
         facets = list_sources.sync(client=self.query, source=[SOURCE])
         self.assertEqual([(facet.value, facet.count) for facet in facets.values], [(SOURCE, COUNT)])
