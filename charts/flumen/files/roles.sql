@@ -6,6 +6,7 @@
 \getenv reader_password FLUMEN_READER_PASSWORD
 
 SELECT pg_advisory_lock(hashtext('flumen roles')) \g /dev/null
+SET client_min_messages = warning;
 SET password_encryption = 'scram-sha-256';
 
 SELECT format('CREATE ROLE %I LOGIN', name)
