@@ -49,7 +49,7 @@ test: ## Every test, on a real Kafka and a real PostgreSQL
 	$(call say,tests on a real Kafka and PostgreSQL)
 	@target/debug/devstack run -- cargo nextest run --workspace --profile $(NEXTEST_PROFILE)
 	$(call say,the most telling faults under load$(comma) on 3 brokers (3 to 5 minutes))
-	@target/debug/flumen-faults --reduced
+	@target/debug/flumen-faults --reduced --patience 6
 	$(call say,the examples in the documentation)
 	@cargo test --workspace --doc --quiet
 	$(call say,the official CloudEvents SDKs against a running pipeline)
@@ -137,7 +137,7 @@ bench: ## Measure everything, each figure beside its limit (QUICK=1, ONLY=.., CO
 	@cargo build --profile $(PROFILE) -p bench -p ingest-api -p writer -p query-api --bins
 	$(call say,measuring ($(if $(filter growth,$(ONLY)),about 30,$(if $(QUICK),under 4,under 20)) minutes; leave the machine alone meanwhile))
 	@target/$(PROFILE)/bench $(if $(QUICK),--quick) $(addprefix --only ,$(ONLY)) $(if $(COMPARE),--compare $(COMPARE)) \
-		$(if $(QUICK)$(filter-out growth,$(ONLY)),,--docs docs/benchmarks.md)
+		$(if $(ONLY),--out target/bench/only) $(if $(QUICK)$(filter-out growth,$(ONLY)),,--docs docs/benchmarks.md)
 
 # ------------------------------------------------------------------ check
 .PHONY: check fmt clippy doc deny shell check-explorer check-deploy check-terraform
