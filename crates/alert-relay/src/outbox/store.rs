@@ -154,7 +154,7 @@ impl Store {
     /// Does all commands in one transaction. On an error nothing was changed and the commands are still there.
     pub(super) fn carry_out(
         &self,
-        batch: &mut Vec<Command>,
+        batch: &mut [Command],
         change: &mut Change,
     ) -> Result<Vec<Answer>, OutboxError> {
         let is_reading =

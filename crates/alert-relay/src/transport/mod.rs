@@ -128,7 +128,7 @@ pub enum TransportError {
 /// The one in use.
 #[derive(Debug)]
 pub(crate) enum Transport {
-    Smtp(smtp::Smtp),
+    Smtp(Box<smtp::Smtp>),
     Api(Box<api::Api>),
 }
 
@@ -139,7 +139,7 @@ impl Transport {
     /// [`TransportError`] names the setting.
     pub(crate) fn load(config: &Config) -> Result<Self, TransportError> {
         Ok(match config.mail.transport {
-            TransportKind::Smtp => Self::Smtp(smtp::Smtp::load(&config.smtp)?),
+            TransportKind::Smtp => Self::Smtp(Box::new(smtp::Smtp::load(&config.smtp)?)),
             TransportKind::Api => Self::Api(Box::new(api::Api::load(&config.api)?)),
         })
     }
