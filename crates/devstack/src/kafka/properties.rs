@@ -61,7 +61,8 @@ log.cleaner.dedupe.buffer.size=16777216
             ("offsets.topic.num.partitions", "8"),
             ("transaction.state.log.num.partitions", "4"),
             ("share.coordinator.state.topic.num.partitions", "4"),
-            ("group.initial.rebalance.delay.ms", "500"),
+            // A writer reads at once; a second one that joins costs a rebalance.
+            ("group.initial.rebalance.delay.ms", "0"),
             ("num.recovery.threads.per.data.dir", "2"),
             // A broker that crashed is let in again when its old session is over.
             ("broker.session.timeout.ms", "5000"),
