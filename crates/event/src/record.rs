@@ -193,9 +193,11 @@ impl<'a> Found<'a> {
             Some(time) => time.parsed("ce_recordedtime")?,
             None => appended_at.ok_or(RecordError::MissingHeader("ce_recordedtime"))?,
         };
+        // Empty says nothing, here as for every other attribute; and data of no type is JSON.
+        let content_type = self.content_type.filter(|text| !text.is_empty());
         let data = match value {
             None => Data::None,
-            Some(bytes) if !media::is_json(self.content_type) => Data::Bytes(Cow::Borrowed(bytes)),
+            Some(bytes) if !media::is_json(content_type) => Data::Bytes(Cow::Borrowed(bytes)),
             // An empty text is not JSON; several producers send it for "nothing".
             Some([]) => Data::None,
             Some(bytes) => Data::Json(Cow::Borrowed(bytes)),
@@ -210,7 +212,7 @@ impl<'a> Found<'a> {
             recorded,
             subject: present(self.subject),
             dataschema: present(self.dataschema),
-            datacontenttype: present(self.content_type),
+            datacontenttype: present(content_type),
             traceparent: self.traceparent.map(Cow::Borrowed),
             extensions: typed(self.extensions, self.types),
             data,

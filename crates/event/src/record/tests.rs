@@ -140,3 +140,12 @@ fn headers_of_others_are_ignored_and_null_headers_too() {
         (None, None, 0)
     );
 }
+
+/// Found by fuzzing: it was stored as bytes of no type, which is what JSON is stored as.
+#[test]
+fn an_empty_content_type_says_nothing_so_data_is_json() {
+    let headers = with(&[("content-type", "")]);
+    let event = read(&headers, Some(b"{}")).expect("an event");
+    assert_eq!(event.datacontenttype, None);
+    assert_eq!(event.data, Data::Json(Cow::Borrowed(b"{}")));
+}
