@@ -62,8 +62,8 @@ with tempfile.TemporaryDirectory() as folder:
         pathlib.Path(f"events.{kind}").write_bytes(answer)
     rows = duckdb.sql(block("duckdb")).fetchall()
     assert rows == [("measured", COUNT, (COUNT - 1) / 2), ("old", 1, 1.0)], rows
-    assert duckdb.sql("select count(*), count(distinct uid) from 'events.csv'").fetchone() == (COUNT + 1, COUNT + 1)
-    assert duckdb.sql("select count(distinct uid) from read_json('events.ndjson')").fetchone() == (COUNT + 1,)
+    assert duckdb.sql("select count(*), count(distinct uid) from 'events.csv'").fetchall() == [(COUNT + 1, COUNT + 1)]
+    assert duckdb.sql("select count(distinct uid) from read_json('events.ndjson')").fetchall() == [(COUNT + 1,)]
     kinds = dict(duckdb.sql("select column_name, column_type from (describe select * from 'events.parquet')").fetchall())
     assert "TIMESTAMP" in kinds["time"], kinds
 print(f"duckdb: {COUNT + 1} events of an export, as Parquet, CSV and NDJSON")
