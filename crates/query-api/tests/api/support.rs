@@ -118,7 +118,7 @@ impl TestApp {
             new("shop", Scope::Read, &["shop-*", "bank"]),
         );
         let producer = new("producer", Scope::Ingest, &["*"]);
-        let operator = new(Scope::Operator, &["*"]);
+        let operator = new("operator", Scope::Operator, &["*"]);
         let keys_file = tempfile::NamedTempFile::new().expect("a temporary file");
         let entries = [&reader, &shop, &producer, &operator]
             .map(|key| key.entry.clone())
