@@ -86,7 +86,9 @@ async fn what_was_answered_200_is_mailed_although_the_relay_is_killed_again_and_
     for round in 0_u64..4 {
         let mut relay = Process::start(&folder, &more).await;
         let until = std::time::Instant::now() + Duration::from_millis(150 + 170 * round);
-        while std::time::Instant::now() < until {
+        // On a slow machine the round goes on until there is something to lose.
+        let enough = accepted.len() + 10;
+        while std::time::Instant::now() < until || accepted.len() < enough {
             number += 1;
             let name = format!("Crash{number}");
             let request = client
