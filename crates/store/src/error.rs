@@ -36,10 +36,10 @@ pub enum StoreError {
     #[error(
         "checkpoint of {topic}[{partition}] is not at {expected} but at {}: {}",
         found.map_or_else(|| "no row".to_owned(), |offset| offset.to_string()),
-        if found.is_some_and(|found| found > *expected) {
-            "another writer owns the partition"
-        } else {
+        if is_behind(*expected, *found) {
             "the database went back in time"
+        } else {
+            "another writer owns the partition"
         }
     )]
     Conflict {
@@ -94,6 +94,13 @@ impl StoreError {
             Self::Data { .. } => ErrorKind::Data,
             Self::Fatal { .. } | Self::Config { .. } => ErrorKind::Fatal,
         }
+    }
+
+    /// Whether a checkpoint was found behind where it had been committed, as after a fail-over to a standby that lagged: the rows behind it are
+    /// gone as well.
+    #[must_use]
+    pub fn went_back(&self) -> bool {
+        matches!(self, Self::Conflict { expected, found, .. } if is_behind(*expected, *found))
     }
 
     /// The SQLSTATE, when the server gave one.
@@ -189,6 +196,10 @@ impl StoreError {
             PoolError::PostCreateHook(error) => Self::outage(DOING, error.to_string()),
         }
     }
+}
+
+fn is_behind(expected: i64, found: Option<i64>) -> bool {
+    found.is_none_or(|found| found < expected)
 }
 
 /// What a SQLSTATE means for the caller.

@@ -303,7 +303,10 @@ impl Loop {
                 partition,
                 committed,
                 found,
-            } => self.rewound(partition, committed, found),
+            } => {
+                self.rewound(partition, committed, found);
+                Ok(())
+            }
         }
     }
 
@@ -336,6 +339,12 @@ impl Loop {
             }
             Settled::Abandoned => {
                 self.lanes[lane].settle(batch);
+                Ok(())
+            }
+            Settled::Conflict(error) if error.went_back() => {
+                tracing::warn!(%error, "nothing was stored of a batch");
+                self.lanes[lane].settle(batch);
+                self.rewind();
                 Ok(())
             }
             Settled::Conflict(error) => {

@@ -22,13 +22,17 @@ const CANCEL_TIMEOUT: Duration = Duration::from_secs(3);
 impl Loop {
     /// Asks where to read from; nothing waits for the answer.
     pub(super) fn assigned(&mut self, partitions: Vec<i32>) {
-        self.generation += 1;
         self.parts.metrics.assignments.inc();
         tracing::info!(
             ?partitions,
             "partitions assigned; looking up their checkpoints"
         );
-        // A revocation came before, so nothing is held; were it otherwise, it would be read again from the checkpoints.
+        self.look_up(partitions);
+    }
+
+    /// Gives up what is held (after a revocation, nothing is) and asks where to read these partitions from.
+    fn look_up(&mut self, partitions: Vec<i32>) {
+        self.generation += 1;
         self.abandon();
         self.let_go();
         if partitions.is_empty() {
@@ -67,7 +71,7 @@ impl Loop {
                 let position = Position {
                     next,
                     committed: next,
-                    unsettled_since: None,
+                    waiting: Waiting::default(),
                 };
                 (partition, position)
             })
@@ -83,9 +87,12 @@ impl Loop {
             tracing::info!(%error, "the assignment is outdated already");
             return Ok(());
         }
+        let partitions: Vec<i32> = self.owned.keys().copied().collect();
         if self.throttled_until.is_some() {
-            let partitions: Vec<i32> = self.owned.keys().copied().collect();
             self.parts.consumer.pause(&partitions)?;
+        } else {
+            // Those that were paused for a lane that was behind, before they were assigned anew.
+            self.parts.consumer.resume(&partitions)?;
         }
         Ok(())
     }
@@ -198,30 +205,25 @@ impl Loop {
         self.parts.metrics.paused.set(0);
     }
 
-    /// Begins anew from the checkpoints, which have gone back together with the rows.
-    pub(super) fn rewound(
-        &mut self,
-        partition: i32,
-        committed: i64,
-        found: Option<i64>,
-    ) -> Result<(), Fault> {
+    /// A checkpoint was seen behind what this writer has committed.
+    pub(super) fn rewound(&mut self, partition: i32, committed: i64, found: Option<i64>) {
         let still_ours = self
             .owned
             .get(&partition)
             .is_some_and(|position| position.committed >= committed);
-        if !still_ours {
-            return Ok(());
+        if still_ours {
+            tracing::error!(partition, committed, found, "a checkpoint is behind what was committed");
+            self.rewind();
         }
+    }
+
+    /// Reads on from the checkpoints, which have gone back together with the rows. What the group knows does not change.
+    pub(super) fn rewind(&mut self) {
         self.parts.metrics.rewinds.inc();
         tracing::error!(
-            partition,
-            committed,
-            found,
             "the database went back in time (a fail-over to a standby that lagged, or a restore): storing again what it misses"
         );
-        self.abandon();
-        self.let_go();
-        self.rejoin()
+        self.look_up(self.owned.keys().copied().collect());
     }
 
     pub(super) fn rejoin(&mut self) -> Result<(), Fault> {
