@@ -15,7 +15,7 @@ const ID: &str = "019ca665-2400-7000-8000-000000000001";
 ///
 /// # Panics
 /// On a finding.
-pub fn run(bytes: &[u8]) {
+pub(crate) fn run(bytes: &[u8]) {
     let Some((first, rest)) = bytes.split_first() else {
         return;
     };

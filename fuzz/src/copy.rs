@@ -39,7 +39,7 @@ static WORLD: LazyLock<Mutex<World>> = LazyLock::new(|| Mutex::new(World::create
 ///
 /// # Panics
 /// On a finding, or without a database.
-pub fn run(bytes: &[u8]) {
+pub(crate) fn run(bytes: &[u8]) {
     let mut world = WORLD.lock().expect("the first finding ends the process");
     world.compare(bytes);
 }
@@ -49,7 +49,7 @@ pub fn run(bytes: &[u8]) {
 /// # Panics
 /// Without a database.
 #[allow(dead_code, reason = "not used by the fuzzer")]
-pub fn clean_up() {
+pub(crate) fn clean_up() {
     let world = WORLD.lock().expect("no finding");
     let url = std::env::var("FLUMEN_TEST_POSTGRES").expect("it was set before");
     let drop = format!("DROP DATABASE {} WITH (FORCE)", name());

@@ -29,7 +29,7 @@ const NAMES: [&str; 17] = [
 ///
 /// # Panics
 /// On a finding.
-pub fn run(bytes: &[u8]) {
+pub(crate) fn run(bytes: &[u8]) {
     let mut rest = bytes;
     let mut owned: Vec<(String, Option<Vec<u8>>)> = Vec::new();
     loop {
