@@ -9,6 +9,7 @@ mod traceparent;
 pub use traceparent::TraceParent;
 
 use std::io::IsTerminal;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use tracing_subscriber::layer::SubscriberExt;
@@ -108,10 +109,18 @@ pub fn init(config: &Telemetry, service: &str, version: &str) -> Result<Guard, T
         .with(traces)
         .try_init()
         .map_err(|_| TelemetryError::Started)?;
+    IS_EXPORTING.store(provider.is_some(), Ordering::Relaxed);
     Ok(Guard {
         level: LevelHandle(level),
         provider,
     })
+}
+
+/// Whether this process exports traces: what only they need may else be left out.
+static IS_EXPORTING: AtomicBool = AtomicBool::new(false);
+
+pub(crate) fn is_exporting() -> bool {
+    IS_EXPORTING.load(Ordering::Relaxed)
 }
 
 /// Makes a span a child of the caller's, when traces are exported.

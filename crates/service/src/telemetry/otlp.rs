@@ -84,6 +84,9 @@ pub(super) fn set_parent(span: &tracing::Span, parent: &TraceParent) {
 
 /// The current span, when it is one that is exported.
 pub(super) fn current() -> Option<TraceParent> {
+    if !super::is_exporting() {
+        return None;
+    }
     let context = tracing::Span::current().context();
     let span = context.span();
     let span = span.span_context();
