@@ -180,7 +180,7 @@ it('says what is missing to a key without the right to read', async () => {
 
 it('refuses a key that nobody has', async () => {
   const page = await eyes.enter('fl_nobody00_none');
-  await page.getByRole('alert').filter({ hasText: 'The key was not accepted' }).waitFor();
+  await page.getByRole('alert').filter({ hasText: 'send a valid key' }).waitFor();
 });
 
 it('shows operators how far the writers are', async () => {

@@ -32,7 +32,7 @@ export function someEvents(count: number, now: number): string[] {
     const wave = 1 + 0.35 * Math.sin(part * 19);
     const person = PEOPLE[(n * 7) % PEOPLE.length] ?? '';
     events.push(JSON.stringify({
-      source: SOURCES[(n * n + n) % SOURCES.length],
+      source: SOURCES[(n + Math.floor(n / 7)) % SOURCES.length],
       type: KINDS[(n * 5 + Math.floor(n / 9)) % KINDS.length],
       subject: `order-${1000 + (n % 400)}`,
       time: new Date(now - part * wave * 64_000_000 - 1_000).toISOString(),
