@@ -285,7 +285,8 @@ fn table(keys: &[Key]) -> String {
 }
 
 fn scope(text: &str) -> Result<Scope, String> {
-    Scope::parse(text).ok_or_else(|| format!("`{text}` is not a scope; there are ingest, read and operator"))
+    Scope::parse(text)
+        .ok_or_else(|| format!("`{text}` is not a scope; there are ingest, read and operator"))
 }
 
 fn source(text: &str) -> Result<SourcePattern, String> {
