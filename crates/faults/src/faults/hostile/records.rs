@@ -253,7 +253,7 @@ impl Maker {
             }
             6 => {
                 // Cut off in the middle.
-                let whole = format!("{{\"list\":[{}]}}", vec!["\"item\""; 50].join(","));
+                let whole = format!("{{\"list\":[{}]}}", ["\"item\""; 50].join(","));
                 let end = self.rng.random_range(1..whole.len());
                 self.valued(&whole.as_bytes()[..end], REFUSED);
             }
@@ -359,7 +359,7 @@ impl Maker {
             ),
             (
                 "the same key a thousand times",
-                Some(format!("{{{}}}", vec!["\"k\":1"; 1_000].join(",")).into_bytes()),
+                Some(format!("{{{}}}", ["\"k\":1"; 1_000].join(",")).into_bytes()),
             ),
             ("a scalar", Some(b" null ".to_vec())),
             (
