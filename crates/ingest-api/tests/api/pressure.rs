@@ -118,7 +118,7 @@ impl Process {
     /// Everything that was held for bodies is given back, soon.
     async fn gives_everything_back(&self) {
         eventually(PATIENCE, || async {
-            match self.metric("ingest_in_flight_bytes").await {
+            match self.metric("flumen_ingest_in_flight_bytes").await {
                 Some(0.0) => Ok(()),
                 other => Err(other),
             }
