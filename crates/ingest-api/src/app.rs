@@ -127,6 +127,7 @@ impl Application {
             body: config.body.clone(),
             answer: config.answer.clone(),
             metrics,
+            readiness: readiness.clone(),
         });
         let workers = Arc::new(AtomicUsize::new(0));
         let watched = liveness.clone();

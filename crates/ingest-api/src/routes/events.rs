@@ -10,6 +10,7 @@ use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
 use event::Timestamp;
 use event::parse::{self, Limits, Mode};
 use kafka::Producer;
+use service::admin::Readiness;
 use service::http::RequestId;
 use service::keys::{self, Key, KeyStore, Scope};
 use service::problem::CONTENT_TYPE as PROBLEM;
@@ -48,6 +49,7 @@ pub(crate) struct Ingest {
     pub(crate) body: config::Body,
     pub(crate) answer: config::Answer,
     pub(crate) metrics: Metrics,
+    pub(crate) readiness: Readiness,
 }
 
 /// Takes events.
@@ -57,19 +59,22 @@ pub(crate) async fn post(
     ingest: Data<Ingest>,
 ) -> HttpResponse {
     let id = RequestId::of(&request);
-    match accept(&request, payload, &ingest, id.as_str()).await {
+    let mut closes = false;
+    let mut response = match accept(&request, payload, &ingest, id.as_str()).await {
         Ok(response) => response,
         Err(refusal) => {
+            closes = refusal.leaves_body_unread();
             let problem = refusal.problem(ingest.answer.retry_after);
-            let mut response = problem.respond(Some(id.as_str()));
-            if refusal.leaves_body_unread() {
-                response
-                    .head_mut()
-                    .set_connection_type(ConnectionType::Close);
-            }
-            response
+            problem.respond(Some(id.as_str()))
         }
+    };
+    // About to stop: a client that were to keep the connection would lose the request it sends at the very moment it is closed.
+    if closes || ingest.readiness.is_draining() {
+        response
+            .head_mut()
+            .set_connection_type(ConnectionType::Close);
     }
+    response
 }
 
 /// Says what may be sent here.
