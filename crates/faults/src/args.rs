@@ -29,6 +29,10 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) minutes: Option<u64>,
 
+    /// Allows so many times the time that is promised for recovery: for machines that are slow or busy with other things.
+    #[arg(long, default_value_t = 1.0)]
+    pub(crate) patience: f64,
+
     /// Where chance starts from: the same seed picks the same moments and victims.
     #[arg(long, global = true, default_value_t = 1)]
     pub(crate) seed: u64,

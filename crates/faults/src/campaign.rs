@@ -9,13 +9,13 @@ use rand::seq::IndexedRandom as _;
 
 use crate::args::Args;
 use crate::audit::{self, Audit, Log, Snapshot};
-use crate::faults::{self, Fault};
+use crate::faults::{self, Bounds, Fault};
 use crate::report::{self, Row, say};
 use crate::scene::Scene;
 use crate::stack::Stack;
 
 /// No fault plays longer; a minute's lock is the longest that is meant.
-const PLAY_BUDGET: Duration = Duration::from_secs(240);
+const PLAY_BUDGET: Duration = Duration::from_secs(480);
 /// Beyond every bound: then it has not recovered.
 const RECOVERY_BUDGET: Duration = Duration::from_secs(90);
 /// Load goes on for so long after everything is well.
@@ -72,7 +72,7 @@ async fn play_all(
     let Some(minutes) = args.minutes else {
         for (index, fault) in chosen.iter().enumerate() {
             say(format!("{} of {}: {}", index + 1, chosen.len(), fault.name));
-            rows.push(play(stack, fault, args.seed).await);
+            rows.push(play(args, stack, fault, args.seed).await);
         }
         return Ok(());
     };
@@ -84,18 +84,18 @@ async fn play_all(
             return Ok(());
         };
         say(format!("{}, seed {seed}", fault.name));
-        rows.push(play(stack, fault, seed).await);
+        rows.push(play(args, stack, fault, seed).await);
         seed += 1;
     }
     Ok(())
 }
 
 /// Plays one fault and shows how it went.
-async fn play(stack: &Arc<Stack>, fault: &Fault, seed: u64) -> Row {
+async fn play(args: &Args, stack: &Arc<Stack>, fault: &Fault, seed: u64) -> Row {
     let began = Instant::now();
     let mut row = match Scene::open(stack, &fault.set, seed).await {
         Ok(mut scene) => {
-            let mut row = observe(fault, &mut scene).await;
+            let mut row = observe(args, fault, &mut scene).await;
             if !row.is_good() {
                 row.remarks.push(scene.logs());
             }
@@ -120,7 +120,7 @@ async fn play(stack: &Arc<Stack>, fault: &Fault, seed: u64) -> Row {
     row
 }
 
-async fn observe(fault: &Fault, scene: &mut Scene) -> Row {
+async fn observe(args: &Args, fault: &Fault, scene: &mut Scene) -> Row {
     let mut row = Row::of(fault);
     match tokio::time::timeout(PLAY_BUDGET, (fault.play)(scene)).await {
         Ok(Ok(())) => {}
@@ -130,7 +130,8 @@ async fn observe(fault: &Fault, scene: &mut Scene) -> Row {
     let injected = *scene.injected.get_or_insert(scene.opened);
     let healed = *scene.healed.get_or_insert_with(Instant::now);
     if fault.set.pace.is_some() {
-        recover(fault, scene, injected, healed, &mut row).await;
+        let bounds = fault.bounds.times(args.patience);
+        recover(&bounds, scene, injected, healed, &mut row).await;
     }
     scene.end_load(DRAIN_BUDGET).await;
     if let Err(error) = scene.drain(DRAIN_BUDGET).await {
@@ -157,7 +158,7 @@ async fn observe(fault: &Fault, scene: &mut Scene) -> Row {
 
 /// Waits until ingest and writers are well again, and holds the times against the bounds.
 async fn recover(
-    fault: &Fault,
+    bounds: &Bounds,
     scene: &mut Scene,
     injected: Instant,
     healed: Instant,
@@ -182,7 +183,6 @@ async fn recover(
     let writer = scene.progress.recovered_after(healed);
     let stalled = scene.progress.stalled(injected, end);
     row.time(unavailable, ingest, writer, stalled);
-    let bounds = &fault.bounds;
     for (who, took, bound) in [
         ("ingest", ingest, bounds.ingest),
         ("the writer", writer, bounds.writer),

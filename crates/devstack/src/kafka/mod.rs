@@ -14,7 +14,7 @@ use crate::{Error, Process, Progress, Purpose, cache, ports, wire};
 use node::Node;
 
 /// Starting a broker takes three seconds; a machine under load gets this long.
-const START_BUDGET: Duration = Duration::from_secs(120);
+const START_BUDGET: Duration = Duration::from_secs(240);
 /// How often a starting broker is asked.
 const LOOK: Duration = Duration::from_millis(100);
 /// Free ports may be taken by others before the broker binds them.

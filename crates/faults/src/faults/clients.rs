@@ -58,8 +58,7 @@ pub(super) fn faults() -> Vec<Fault> {
             |scene| Box::pin(id_without_time(scene)),
         )
         .ingest_apis(2)
-        .writers(2)
-        .reduced(),
+        .writers(2),
     ]
 }
 
@@ -72,7 +71,10 @@ async fn from_eight_clients(scene: &mut Scene) -> anyhow::Result<()> {
             async move { client.deliver(&events).await }
         });
         let accepted = join_all(eight).await.into_iter().filter(|is| *is).count();
-        scene.require(accepted == 8, format!("all of eight clients are answered 202, not {accepted}"));
+        scene.require(
+            accepted == 8,
+            format!("all of eight clients are answered 202, not {accepted}"),
+        );
     }
     scene.heal();
     let records = Log::end(&scene.stack, &scene.topic, scene.partitions).await?;
@@ -152,7 +154,10 @@ async fn ack_after_503(scene: &mut Scene) -> anyhow::Result<()> {
             scene.client.ledger().shed > 0
         })
         .await;
-    scene.require(refused.is_ok(), "the answer is 503 while the acknowledgement is late");
+    scene.require(
+        refused.is_ok(),
+        "the answer is 503 while the acknowledgement is late",
+    );
     scene.pass(6 * SECOND).await;
     scene.stack.links.ingest_kafka.clear();
     scene.heal();
@@ -164,9 +169,13 @@ async fn ack_after_503(scene: &mut Scene) -> anyhow::Result<()> {
     let sent = i64::try_from(scene.client.ledger().sent.len())?;
     scene.require(
         records > sent,
-        format!("events were in Kafka although the answer was 503 ({records} records of {sent} events)"),
+        format!(
+            "events were in Kafka although the answer was 503 ({records} records of {sent} events)"
+        ),
     );
-    scene.notes.push(format!("{records} records of {sent} events"));
+    scene
+        .notes
+        .push(format!("{records} records of {sent} events"));
     Ok(())
 }
 
@@ -212,7 +221,9 @@ async fn id_without_time(scene: &mut Scene) -> anyhow::Result<()> {
     let remembered = scene.number("SELECT count(*) FROM recent_ids").await?;
     scene.require(
         remembered == i64::try_from(EVENTS)?,
-        format!("only they are remembered, not {remembered} ids: events that carry a time cost nothing"),
+        format!(
+            "only they are remembered, not {remembered} ids: events that carry a time cost nothing"
+        ),
     );
     Ok(())
 }

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-
 use super::Fault;
 use crate::scene::Scene;
 
@@ -37,7 +36,6 @@ pub(super) fn faults() -> Vec<Fault> {
             bounds.no_failed_request = true;
             bounds.stall = Some(10 * SECOND);
         })
-        .reduced()
         .soak(),
     ]
 }

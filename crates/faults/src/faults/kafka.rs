@@ -28,8 +28,7 @@ pub(super) fn faults() -> Vec<Fault> {
             "kill -9 of the leader of every partition",
             |scene| Box::pin(leader_killed(scene)),
         )
-        .election()
-        .reduced(),
+        .election(),
         Fault::new(
             "controller-killed",
             "18",

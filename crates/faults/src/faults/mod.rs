@@ -16,7 +16,6 @@ mod writer;
 use std::pin::Pin;
 use std::time::Duration;
 
-use crate::client::Pace;
 use crate::scene::{SESSION_TIMEOUT, Scene, Set};
 
 /// What plays a fault.
@@ -34,6 +33,18 @@ pub(crate) struct Bounds {
     pub(crate) stall: Option<Duration>,
     /// No request fails at a client that follows `Retry-After`.
     pub(crate) no_failed_request: bool,
+}
+
+impl Bounds {
+    /// The same with so many times the time.
+    pub(crate) fn times(&self, factor: f64) -> Self {
+        Self {
+            ingest: self.ingest.mul_f64(factor),
+            writer: self.writer.mul_f64(factor),
+            stall: self.stall.map(|stall| stall.mul_f64(factor)),
+            no_failed_request: self.no_failed_request,
+        }
+    }
 }
 
 /// What is promised when nothing else is said.
@@ -111,11 +122,6 @@ impl Fault {
     /// Without load: the fault sends for itself.
     pub(super) fn without_load(mut self) -> Self {
         self.set.pace = None;
-        self
-    }
-
-    pub(super) fn pace(mut self, pace: Pace) -> Self {
-        self.set.pace = Some(pace);
         self
     }
 

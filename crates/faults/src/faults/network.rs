@@ -134,7 +134,6 @@ pub(super) fn faults() -> Vec<Fault> {
             "no connection from the writers to the database",
             |scene| Box::pin(spell(scene, writer_postgres, Weather::Cut)),
         )
-        .reduced()
         .soak(),
         Fault::new(
             "writer-postgres-half-open",

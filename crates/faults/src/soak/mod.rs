@@ -178,7 +178,9 @@ async fn play(
         ));
         match tokio::time::timeout(PLAY_BUDGET, (fault.play)(scene)).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => outcome.complaints.push(format!("{}: {error:#}", fault.name)),
+            Ok(Err(error)) => outcome
+                .complaints
+                .push(format!("{}: {error:#}", fault.name)),
             Err(_) => outcome
                 .complaints
                 .push(format!("{} did not end", fault.name)),
@@ -220,7 +222,9 @@ async fn judge(scene: &Scene, audit: Audit, outcome: &mut Outcome) {
     outcome.lost = audit.lost;
     outcome.doubled = audit.doubled;
     if audit.dead_lettered > 0 {
-        outcome.complaints.push("an outage made dead letters".to_owned());
+        outcome
+            .complaints
+            .push("an outage made dead letters".to_owned());
     }
     if audit.amiss || audit.lost + audit.doubled > 0 {
         outcome.complaints.extend(audit.remarks);
@@ -255,7 +259,12 @@ async fn calibrate(scene: &mut Scene) -> anyhow::Result<f64> {
     };
     scene.change_pace(flat_out, DRAIN_BUDGET).await;
     scene.pass(GETTING_GOING).await;
-    let count = |scene: &Scene| (scene.client.ledger().accepted.len(), scene.progress.settled());
+    let count = |scene: &Scene| {
+        (
+            scene.client.ledger().accepted.len(),
+            scene.progress.settled(),
+        )
+    };
     let (before, began) = (count(scene), Instant::now());
     scene.pass(CALIBRATION).await;
     let (after, took) = (count(scene), began.elapsed().as_secs_f64());

@@ -41,7 +41,13 @@ pub(super) fn svg(title: &str, series: &[Series]) -> String {
     }
     for step in 0..=6 {
         let value = minutes * f64::from(step) / 6.0;
-        text(&mut out, x(value), HEIGHT - BOTTOM + 18.0, "middle", &short(value));
+        text(
+            &mut out,
+            x(value),
+            HEIGHT - BOTTOM + 18.0,
+            "middle",
+            &short(value),
+        );
     }
     text(&mut out, WIDTH / 2.0, HEIGHT - 6.0, "middle", "minutes");
     for (index, (name, points)) in series.iter().enumerate() {

@@ -146,7 +146,9 @@ impl Eyes {
                     (Some(settled), Some(before)) => (settled - before) as f64 / seconds,
                     _ => 0.0,
                 },
-                lag: end.zip(settled).map(|(end, settled)| (end - settled).max(0)),
+                lag: end
+                    .zip(settled)
+                    .map(|(end, settled)| (end - settled).max(0)),
                 p50,
                 p99,
                 connections,
@@ -227,10 +229,7 @@ fn processes() -> BTreeMap<String, Cost> {
             .find(|word| word.ends_with(".toml") || word.ends_with(".properties"))
             .cloned()
             .unwrap_or_default();
-        found
-            .entry(name.to_owned())
-            .or_default()
-            .push((which, pid));
+        found.entry(name.to_owned()).or_default().push((which, pid));
     }
     let mut costs = BTreeMap::new();
     for (name, mut all) in found {

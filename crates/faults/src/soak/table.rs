@@ -6,9 +6,9 @@ use std::fs;
 
 use anyhow::Context as _;
 
+use super::Outcome;
 use super::plot::{self, Series};
 use super::sample::{Cost, Sample};
-use super::Outcome;
 use crate::args::Args;
 use crate::report::{renew, say};
 
@@ -29,7 +29,11 @@ pub(super) fn write(args: &Args, outcome: &Outcome) -> anyhow::Result<()> {
         ("soak.json".to_owned(), json),
         ("soak.md".to_owned(), table.clone()),
     ];
-    files.extend(plots.iter().map(|(name, _, svg)| (name.clone(), svg.clone())));
+    files.extend(
+        plots
+            .iter()
+            .map(|(name, _, svg)| (name.clone(), svg.clone())),
+    );
     for (name, content) in &files {
         let path = args.out.join(name);
         fs::write(&path, content).with_context(|| format!("write {}", path.display()))?;
@@ -73,7 +77,9 @@ fn plots(samples: &[Sample]) -> Vec<(String, String, String)> {
             .collect()
     };
     let one = |name: &str, value: fn(&Sample) -> Option<f64>| -> Series {
-        let points = samples.iter().map(|sample| (sample.at / 60.0, value(sample)));
+        let points = samples
+            .iter()
+            .map(|sample| (sample.at / 60.0, value(sample)));
         (name.to_owned(), points.collect())
     };
     let services: fn(&str) -> bool = |name| name != "postgres" && !name.starts_with("broker");
@@ -135,7 +141,12 @@ fn markdown(outcome: &Outcome) -> String {
     let _ = writeln!(
         out,
         "{:.0} minutes at {:.0} events/s (half of the {:.0} events/s that a calibration showed; 0 when the rate was given), seed {}, binaries `{}`. {}\n",
-        outcome.minutes, outcome.rate, outcome.capacity, outcome.seed, outcome.binaries, outcome.remark
+        outcome.minutes,
+        outcome.rate,
+        outcome.capacity,
+        outcome.seed,
+        outcome.binaries,
+        outcome.remark
     );
     out.push_str("| | |\n|---|---:|\n");
     for (what, count) in [
@@ -149,7 +160,10 @@ fn markdown(outcome: &Outcome) -> String {
         ("**doubled**", outcome.doubled),
         ("seen by a reader of the feed", outcome.read),
         ("seen by it more than once", outcome.read_twice),
-        ("faults", outcome.faults.values().map(|n| u64::from(*n)).sum()),
+        (
+            "faults",
+            outcome.faults.values().map(|n| u64::from(*n)).sum(),
+        ),
     ] {
         let _ = writeln!(out, "| {what} | {count} |");
     }
@@ -181,7 +195,11 @@ fn markdown(outcome: &Outcome) -> String {
                     .collect(),
             )
         };
-        let costs = || samples.iter().filter_map(|sample| sample.processes.get(&name));
+        let costs = || {
+            samples
+                .iter()
+                .filter_map(|sample| sample.processes.get(&name))
+        };
         let most = costs().map(|cost| cost.memory_mib).fold(0.0, f64::max);
         let pids: BTreeSet<u32> = costs().map(|cost| cost.pid).collect();
         let _ = writeln!(
@@ -196,7 +214,8 @@ fn markdown(outcome: &Outcome) -> String {
             pids.len(),
         );
     }
-    let over = |samples: &[Sample], value: fn(&Sample) -> f64| median(samples.iter().map(value).collect());
+    let over =
+        |samples: &[Sample], value: fn(&Sample) -> f64| median(samples.iter().map(value).collect());
     let _ = writeln!(
         out,
         "\nLatency of accepted requests: p50 {:.0} ms at first, {:.0} ms at last; p99 {:.0} ms and {:.0} ms (medians of samples of 5 s).",

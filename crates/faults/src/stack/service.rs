@@ -174,10 +174,13 @@ impl Service {
     pub(crate) fn peak_memory_mib(&self) -> f64 {
         let status = self.pid().map(|pid| format!("/proc/{pid}/status"));
         let status = status.and_then(|path| std::fs::read_to_string(path).ok());
-        let peak = status.iter().flat_map(|text| text.lines()).find_map(|line| {
-            let rest = line.strip_prefix("VmHWM:")?;
-            rest.split_whitespace().next()?.parse::<f64>().ok()
-        });
+        let peak = status
+            .iter()
+            .flat_map(|text| text.lines())
+            .find_map(|line| {
+                let rest = line.strip_prefix("VmHWM:")?;
+                rest.split_whitespace().next()?.parse::<f64>().ok()
+            });
         peak.unwrap_or_default() / 1024.0
     }
 
