@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use tokio::io::AsyncWriteExt as _;
 
-use crate::harness::{Api, event, exchange};
+use devstack::testing::eventually;
+
+use crate::harness::{Api, PATIENCE, event, exchange};
 
 #[tokio::test]
 async fn case_16_a_head_that_does_not_end_is_408_or_closed() {
@@ -52,5 +54,8 @@ async fn case_16_a_body_that_stops_or_trickles_is_408_and_others_are_served_mean
     let trickled = String::from_utf8_lossy(&trickled);
     assert!(trickled.starts_with("HTTP/1.1 408"), "{trickled}");
     trickle.await.expect("it ends when the connection does");
-    assert_eq!(api.metric("flumen_ingest_in_flight_bytes").await, 0.0);
+    eventually(PATIENCE, || async {
+        api.metric("flumen_ingest_in_flight_bytes").await == 0.0
+    })
+    .await;
 }
