@@ -151,117 +151,117 @@ impl Metrics {
 
     fn name(&self, registry: &mut Registry) {
         registry.register(
-            "alert_relay_webhooks",
+            "flumen_relay_webhooks",
             "Webhooks by sender and what became of them",
             self.webhooks.clone(),
         );
         registry.register(
-            "alert_relay_alerts",
+            "flumen_relay_alerts",
             "Alerts by what became of them; one that several routes take counts for each",
             self.alerts.clone(),
         );
         registry.register(
-            "alert_relay_truncated_alerts",
+            "flumen_relay_truncated_alerts",
             "Alerts that the sender left out of its webhooks because they were too many",
             self.truncated.clone(),
         );
         registry.register(
-            "alert_relay_mails",
+            "flumen_relay_mails",
             "Attempts to send a mail by what became of them",
             self.mails.clone(),
         );
         registry.register(
-            "alert_relay_failures",
+            "flumen_relay_failures",
             "Failed attempts by reason",
             self.failures.clone(),
         );
         registry.register(
-            "alert_relay_digests",
+            "flumen_relay_digests",
             "Digests made because a route had more alerts than its rate allows mails",
             self.digests.clone(),
         );
         registry.register(
-            "alert_relay_condensed_alerts",
+            "flumen_relay_condensed_alerts",
             "Alerts that were counted in a mail and not shown",
             self.condensed.clone(),
         );
         registry.register(
-            "alert_relay_send_seconds",
+            "flumen_relay_send_seconds",
             "Time of one attempt to send a mail",
             self.send_seconds.clone(),
         );
         registry.register(
-            "alert_relay_delivery_seconds",
+            "flumen_relay_delivery_seconds",
             "From the making of a mail to its acceptance by the other side",
             self.delivery_seconds.clone(),
         );
         registry.register(
-            "alert_relay_last_sent_timestamp_seconds",
+            "flumen_relay_last_sent_timestamp_seconds",
             "When a mail was last sent; 0 when none was",
             self.last_sent.clone(),
         );
         registry.register(
-            "alert_relay_token_requests",
+            "flumen_relay_token_requests",
             "Requests for an OAuth2 token by what became of them",
             self.tokens.clone(),
         );
         registry.register(
-            "alert_relay_template_failures",
+            "flumen_relay_template_failures",
             "Templates that failed, so that the built-in one was used",
             self.template_failures.clone(),
         );
         registry.register(
-            "alert_relay_outbox_bytes",
+            "flumen_relay_outbox_bytes",
             "Bytes in the outbox, dead letters with them",
             self.outbox_bytes.clone(),
         );
         registry.register(
-            "alert_relay_outbox_limit_bytes",
+            "flumen_relay_outbox_limit_bytes",
             "Bytes the outbox may have",
             self.outbox_limit.clone(),
         );
         registry.register(
-            "alert_relay_outbox_alerts",
+            "flumen_relay_outbox_alerts",
             "Alerts that wait to become a mail",
             self.outbox_alerts.clone(),
         );
         registry.register(
-            "alert_relay_quiet_alerts",
+            "flumen_relay_quiet_alerts",
             "Alerts that wait for the end of quiet hours",
             self.quiet_alerts.clone(),
         );
         registry.register(
-            "alert_relay_outbox_mails",
+            "flumen_relay_outbox_mails",
             "Mails that wait to be sent",
             self.outbox_mails.clone(),
         );
         registry.register(
-            "alert_relay_oldest_seconds",
+            "flumen_relay_oldest_seconds",
             "Age of the oldest alert that is not sent and does not wait for the end of quiet hours",
             self.oldest_seconds.clone(),
         );
         registry.register(
-            "alert_relay_outbox_faults",
+            "flumen_relay_outbox_faults",
             "Transactions of the outbox that failed",
             self.outbox_faults.clone(),
         );
         registry.register(
-            "alert_relay_outbox_broken",
+            "flumen_relay_outbox_broken",
             "1 while the outbox cannot be written",
             self.outbox_faults_now.clone(),
         );
         registry.register(
-            "alert_relay_commit_seconds",
+            "flumen_relay_commit_seconds",
             "Time of one transaction with its sync",
             self.commit_seconds.clone(),
         );
         registry.register(
-            "alert_relay_dead_letters",
+            "flumen_relay_dead_letters",
             "Mails set aside because they could not be sent",
             self.dead_letters.clone(),
         );
         registry.register(
-            "alert_relay_dropped_dead_letters",
+            "flumen_relay_dropped_dead_letters",
             "Dead letters dropped because there were too many; must read 0",
             self.dropped_dead_letters.clone(),
         );

@@ -11,7 +11,7 @@ use crate::harness::{PATIENCE, Relay, alert, webhook};
 async fn sent(relay: &Relay, count: u32) {
     eventually(PATIENCE, || async {
         relay
-            .metric("alert_relay_mails_total{outcome=\"sent\"}")
+            .metric("flumen_relay_mails_total{outcome=\"sent\"}")
             .await
             >= f64::from(count)
     })
@@ -80,7 +80,7 @@ async fn a_token_that_is_no_longer_taken_is_replaced_once() {
     assert_eq!((api.tokens().len(), api.mails().len()), (2, 2));
     assert_eq!(
         relay
-            .metric("alert_relay_mails_total{outcome=\"postponed\"}")
+            .metric("flumen_relay_mails_total{outcome=\"postponed\"}")
             .await,
         0.0,
         "one attempt, with another token"
@@ -89,7 +89,7 @@ async fn a_token_that_is_no_longer_taken_is_replaced_once() {
     sent(&relay, 2).await;
     assert!(
         relay
-            .metric("alert_relay_failures_total{reason=\"authentication\"}")
+            .metric("flumen_relay_failures_total{reason=\"authentication\"}")
             .await
             >= 1.0,
         "twice is not asked a third time at once"
@@ -163,12 +163,12 @@ async fn whatever_goes_wrong_the_mail_arrives_and_has_one_message_id() {
     ] {
         let count = relay
             .metric(&format!(
-                "alert_relay_failures_total{{reason=\"{reason}\"}}"
+                "flumen_relay_failures_total{{reason=\"{reason}\"}}"
             ))
             .await;
         assert!(count >= least, "{reason}: {count}");
     }
-    assert_eq!(relay.metric("alert_relay_dead_letters").await, 0.0);
+    assert_eq!(relay.metric("flumen_relay_dead_letters").await, 0.0);
 }
 
 #[tokio::test]
@@ -178,7 +178,7 @@ async fn a_mail_that_is_refused_becomes_a_dead_letter_and_the_next_one_goes() {
     let relay = Relay::start(&api.settings("")).await;
     send(&relay, "A").await;
     eventually(PATIENCE, || async {
-        relay.metric("alert_relay_dead_letters").await == 1.0
+        relay.metric("flumen_relay_dead_letters").await == 1.0
     })
     .await;
     send(&relay, "B").await;

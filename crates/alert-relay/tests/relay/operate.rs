@@ -112,7 +112,7 @@ async fn dead_letters_are_shown_and_tried_again() {
         .accept(&webhook("A", &[alert("A", "firing", &[])]))
         .await;
     eventually(PATIENCE, || async {
-        relay.metric("alert_relay_dead_letters").await == 1.0
+        relay.metric("flumen_relay_dead_letters").await == 1.0
     })
     .await;
     let (_, letters) = ask(relay
@@ -136,7 +136,7 @@ async fn dead_letters_are_shown_and_tried_again() {
     );
     eventually(PATIENCE, || async {
         relay
-            .metric("alert_relay_mails_total{outcome=\"sent\"}")
+            .metric("flumen_relay_mails_total{outcome=\"sent\"}")
             .await
             == 1.0
     })
@@ -147,6 +147,6 @@ async fn dead_letters_are_shown_and_tried_again() {
         requests[2].header("idempotency-key"),
         "it is the same mail"
     );
-    assert_eq!(relay.metric("alert_relay_dead_letters").await, 0.0);
+    assert_eq!(relay.metric("flumen_relay_dead_letters").await, 0.0);
     assert!(relay.is_ready().await);
 }

@@ -22,7 +22,7 @@ async fn an_end_waits_until_its_begin_is_told_and_other_groups_do_not() {
         .await;
     eventually(PATIENCE, || async {
         relay
-            .metric("alert_relay_mails_total{outcome=\"sent\"}")
+            .metric("flumen_relay_mails_total{outcome=\"sent\"}")
             .await
             == 3.0
     })
@@ -79,7 +79,7 @@ async fn what_waits_is_sent_after_a_restart() {
         .await;
     eventually(PATIENCE, || async {
         relay
-            .metric("alert_relay_mails_total{outcome=\"postponed\"}")
+            .metric("flumen_relay_mails_total{outcome=\"postponed\"}")
             .await
             >= 1.0
     })

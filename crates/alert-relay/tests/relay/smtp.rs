@@ -46,7 +46,7 @@ async fn a_mail_goes_by_starttls_with_a_login() {
     assert!(mail.html.contains("Runbook"), "{}", mail.html);
     eventually(PATIENCE, || async {
         relay
-            .metric("alert_relay_mails_total{outcome=\"sent\"}")
+            .metric("flumen_relay_mails_total{outcome=\"sent\"}")
             .await
             == 1.0
     })
@@ -75,7 +75,7 @@ async fn a_server_that_is_not_who_it_should_be_gets_nothing() {
         .await;
     eventually(PATIENCE, || async {
         relay
-            .metric("alert_relay_failures_total{reason=\"connection\"}")
+            .metric("flumen_relay_failures_total{reason=\"connection\"}")
             .await
             >= 2.0
     })
@@ -86,11 +86,11 @@ async fn a_server_that_is_not_who_it_should_be_gets_nothing() {
         .reload(&secured(&plain, &certificate, "starttls", "s3cret"))
         .await;
     let before = relay
-        .metric("alert_relay_mails_total{outcome=\"postponed\"}")
+        .metric("flumen_relay_mails_total{outcome=\"postponed\"}")
         .await;
     eventually(PATIENCE, || async {
         relay
-            .metric("alert_relay_mails_total{outcome=\"postponed\"}")
+            .metric("flumen_relay_mails_total{outcome=\"postponed\"}")
             .await
             > before + 1.0
     })
@@ -107,13 +107,13 @@ async fn a_wrong_password_holds_mails_until_a_reload_mends_it() {
         .await;
     eventually(PATIENCE, || async {
         relay
-            .metric("alert_relay_failures_total{reason=\"authentication\"}")
+            .metric("flumen_relay_failures_total{reason=\"authentication\"}")
             .await
             >= 4.0
     })
     .await;
     assert_eq!(
-        relay.metric("alert_relay_dead_letters").await,
+        relay.metric("flumen_relay_dead_letters").await,
         0.0,
         "a fault of ours is no fault of the mail"
     );
@@ -141,7 +141,7 @@ async fn one_wrong_address_takes_the_mail_from_nobody_else() {
     got.sort();
     assert_eq!(got, ["a@example.com", "b@example.com"]);
     eventually(PATIENCE, || async {
-        relay.metric("alert_relay_dead_letters").await == 1.0
+        relay.metric("flumen_relay_dead_letters").await == 1.0
     })
     .await;
     assert_eq!(mailbox.mails().len(), 2, "those who have it get it once");
@@ -168,12 +168,12 @@ async fn a_busy_server_is_asked_again() {
         .await;
     mailbox.wait_for(1).await;
     eventually(PATIENCE, || async {
-        relay.metric("alert_relay_outbox_mails").await == 0.0
+        relay.metric("flumen_relay_outbox_mails").await == 0.0
     })
     .await;
     assert_eq!(
         relay
-            .metric("alert_relay_failures_total{reason=\"throttled\"}")
+            .metric("flumen_relay_failures_total{reason=\"throttled\"}")
             .await,
         2.0
     );
@@ -189,7 +189,7 @@ async fn a_mail_whose_answer_was_lost_is_sent_again_under_the_same_message_id() 
     let mails = mailbox.wait_for(2).await;
     assert_eq!(mails[0].message_id, mails[1].message_id);
     eventually(PATIENCE, || async {
-        relay.metric("alert_relay_outbox_mails").await == 0.0
+        relay.metric("flumen_relay_outbox_mails").await == 0.0
     })
     .await;
     assert_eq!(mailbox.mails().len(), 2);

@@ -45,10 +45,10 @@ async fn ten_thousand_alerts_in_a_thousand_groups_become_a_few_mails_that_count_
     );
     assert!(mails.iter().all(|mail| mail.bytes < 256 << 10));
     eventually(PATIENCE, || async {
-        relay.metric("alert_relay_outbox_bytes").await == 0.0
+        relay.metric("flumen_relay_outbox_bytes").await == 0.0
     })
     .await;
-    assert!(relay.metric("alert_relay_digests_total").await >= 1.0);
+    assert!(relay.metric("flumen_relay_digests_total").await >= 1.0);
 }
 
 /// The alerts that all mails together speak of, by their subjects.

@@ -61,7 +61,7 @@ async fn a_token_lets_a_webhook_in_and_nothing_else_does() {
     );
     assert!(
         relay
-            .metric("alert_relay_webhooks_total{source=\"alertmanager\",outcome=\"unauthorized\"}")
+            .metric("flumen_relay_webhooks_total{source=\"alertmanager\",outcome=\"unauthorized\"}")
             .await
             >= 3.0
     );
@@ -164,10 +164,10 @@ async fn a_full_outbox_is_answered_503_and_nothing_of_what_it_holds_is_lost() {
         (refused.0, refused.1["type"].as_str()),
         (503, Some("/problems/saturated"))
     );
-    assert!(relay.metric("alert_relay_outbox_bytes").await <= f64::from(1 << 20));
+    assert!(relay.metric("flumen_relay_outbox_bytes").await <= f64::from(1 << 20));
     assert!(
         relay
-            .metric("alert_relay_alerts_total{outcome=\"accepted\"}")
+            .metric("flumen_relay_alerts_total{outcome=\"accepted\"}")
             .await
             >= f64::from(accepted)
     );
@@ -210,7 +210,7 @@ time_zone = "UTC"
     assert_eq!(mails[1].to, ["oncall@example.com"]);
     assert_eq!(mails[0].from, "alerts@example.com");
     devstack::testing::eventually(crate::harness::PATIENCE, || async {
-        relay.metric("alert_relay_quiet_alerts").await == 1.0
+        relay.metric("flumen_relay_quiet_alerts").await == 1.0
     })
     .await;
     let (status, _) = relay.reload(&mailbox.settings()).await;
