@@ -6,7 +6,6 @@ use flumen::{cli::Cli, exit};
 fn main() -> std::process::ExitCode {
     // The parts that `up` starts do not outlive it.
     devstack::with_parent::intercept();
-    devstack::with_parent::intercept();
     // Already installed is fine: there is one provider in this binary, ring.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let cli = Cli::parse();
