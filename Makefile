@@ -167,7 +167,8 @@ shell: ## Shell scripts parse
 check-explorer: ## The page: lint, types, unit tests, size
 	@cd explorer && npm ci --no-audit --no-fund --loglevel=error && npm run check
 
-check-deploy: ## Images, Compose, charts, ArgoCD, workflows: without Docker or a cluster (3 minutes; the first time about 10 more)
+check-deploy: ## Images, Compose, charts, ArgoCD, workflows: without Docker or a cluster (5 minutes; the first time about 10 more)
+	@scripts/setup test
 	@scripts/check-deploy
 
 check-terraform: ## Terraform: format, validate, test, policies; without a cloud or a registry (5 to 8 minutes)
