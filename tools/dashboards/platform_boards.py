@@ -33,7 +33,7 @@ def postgresql():
     d.row("Growth")
     d.add(lines("Size", "Of the databases.", "bytes", [("{{datname}}", f"sum by (datname) (pg_database_size_bytes{{{db}}})")], runbook("FlumenPostgresGrowsFast")), 8)
     d.add(lines("Log written ahead", "Bytes kept in pg_wal: it grows when archiving or a replica does not follow.", "bytes", [("{{instance}}", f"pg_wal_size_bytes{{{own}}}")], runbook("FlumenPostgresReplicationLag")), 8)
-    d.add(lines("Checkpoints", "By time and by request, an hour; many by request mean that max_wal_size is too small for the load.", "none", [("timed", f"sum(increase(pg_stat_bgwriter_checkpoints_timed_total{{{own}}}[1h]))"), ("requested", f"sum(increase(pg_stat_bgwriter_checkpoints_req_total{{{own}}}[1h]))")], runbook("FlumenPostgresGrowsFast"), colours={"requested": WARN}), 8)
+    d.add(lines("Checkpoints", "By time and by request, an hour; many by request mean that max_wal_size is too small for the load.", "none", [("timed", f"sum(increase(pg_stat_checkpointer_num_timed_total{{{own}}}[1h]) or increase(pg_stat_bgwriter_checkpoints_timed_total{{{own}}}[1h]))"), ("requested", f"sum(increase(pg_stat_checkpointer_num_requested_total{{{own}}}[1h]) or increase(pg_stat_bgwriter_checkpoints_req_total{{{own}}}[1h]))")], runbook("FlumenPostgresGrowsFast"), colours={"requested": WARN}), 8)
     return d
 
 
