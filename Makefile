@@ -140,8 +140,8 @@ bench: ## Measure everything, each figure beside its limit (QUICK=1, ONLY=.., CO
 		$(if $(ONLY),--out target/bench/only) $(if $(QUICK)$(filter-out growth,$(ONLY)),,--docs docs/benchmarks.md)
 
 # ------------------------------------------------------------------ check
-.PHONY: check fmt clippy doc deny shell check-explorer check-deploy check-terraform
-check: fmt clippy doc deny shell check-explorer check-deploy ## Formatting, lints, documentation, licences, the page
+.PHONY: check check-observability fmt clippy doc deny shell check-explorer check-deploy check-terraform
+check: fmt clippy doc deny shell check-explorer check-observability check-deploy ## Formatting, lints, documentation, licences, the page
 
 fmt: ## Formatting
 	@cargo fmt --all --check
@@ -170,6 +170,11 @@ check-explorer: ## The page: lint, types, unit tests, size
 check-deploy: ## Images, Compose, charts, ArgoCD, workflows: without Docker or a cluster (5 minutes; the first time about 10 more)
 	@scripts/setup test
 	@scripts/check-deploy
+
+check-observability: ## Alerts, dashboards, runbooks and the routing of alerts (half a minute)
+	$(call say,rules and dashboards)
+	@scripts/setup test
+	@scripts/check-observability
 
 check-terraform: ## Terraform: format, validate, test, policies; without a cloud or a registry (5 to 8 minutes)
 	@scripts/check-terraform
