@@ -4,6 +4,7 @@ use crate::{
     config::Start,
     error::Fault,
     outage::{Backoff, Outage},
+    waiting::Waiting,
 };
 use kafka::Log;
 use std::{
@@ -17,14 +18,14 @@ use store::{ErrorKind, Pool, checkpoints};
 const ASK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How far the writer is with one partition.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Position {
     /// The offset to read next; what the checkpoint will say once everything read is settled.
     pub(crate) next: i64,
     /// What the checkpoint says.
     pub(crate) committed: i64,
-    /// When the record at `committed`, or one soon after it, was appended, in milliseconds; none while nothing is unsettled.
-    pub(crate) unsettled_since: Option<i64>,
+    /// Since when the records wait that were read and are not settled.
+    pub(crate) waiting: Waiting,
 }
 
 /// The owned partitions. The consume thread writes, the lag task reads.

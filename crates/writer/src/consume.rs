@@ -237,7 +237,8 @@ impl Loop {
                 Polled::Record(record) => {
                     let accept = &self.parts.config.accept;
                     // After the first poll, which may have waited; the rest of the burst takes less than a millisecond.
-                    let span = span.get_or_insert_with(|| Span::seen_from(Timestamp::now(), accept));
+                    let span =
+                        span.get_or_insert_with(|| Span::seen_from(Timestamp::now(), accept));
                     let taking = Taking {
                         config: &self.parts.config,
                         metrics: &self.parts.metrics,
@@ -313,13 +314,17 @@ impl Loop {
     fn settled(&mut self, lane: usize, batch: Box<Batch>, settled: Settled) -> Result<(), Fault> {
         match settled {
             Settled::Stored(outcome) => {
+                let mut oldest: Option<i64> = None;
                 for advance in batch.advances() {
                     if let Some(position) = self.owned.get_mut(&advance.partition) {
                         position.committed = advance.next;
-                        if position.committed == position.next {
-                            position.unsettled_since = None;
-                        }
+                        let since = position.waiting.settle(advance.next, position.next);
+                        oldest = oldest.into_iter().chain(since).min();
                     }
+                }
+                if let Some(since) = oldest {
+                    let age = (Timestamp::now().as_millis() - since).max(0);
+                    self.parts.metrics.readable(outcome.inserted, age);
                 }
                 self.parts.board.publish(&self.owned);
                 self.lanes[lane].settle(batch);

@@ -42,7 +42,7 @@ pub(crate) async fn run(log: Log, board: Board, metrics: Metrics) {
                 metrics
                     .age
                     .get_or_create(&label)
-                    .set(age_seconds(position.unsettled_since));
+                    .set(age_seconds(position.waiting.since()));
             }
         }
     }

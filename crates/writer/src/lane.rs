@@ -39,12 +39,7 @@ impl Lane {
         }
     }
 
-    pub(crate) fn push(
-        &mut self,
-        record: &RecordView<'_>,
-        expected: i64,
-        span: &Span,
-    ) -> Pushed {
+    pub(crate) fn push(&mut self, record: &RecordView<'_>, expected: i64, span: &Span) -> Pushed {
         self.filling.push(record, expected, span)
     }
 

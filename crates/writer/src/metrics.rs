@@ -12,13 +12,26 @@ use prometheus_client::{
     registry::Registry,
 };
 use std::sync::atomic::AtomicU64;
-use store::write::Batch;
+use store::write::{Batch, Timings};
 
 pub(crate) type Seconds = Gauge<f64, AtomicU64>;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct TriggerLabel {
     trigger: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StepLabel {
+    step: &'static str,
+}
+
+/// An accepted event is promised to be readable within this time (docs/operations.md).
+const PROMISED_MILLIS: i64 = 5_000;
+
+/// From a millisecond to a minute: an outage is not in it.
+fn seconds() -> Histogram {
+    Histogram::new(exponential_buckets(0.001, 2.0, 16))
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -62,6 +75,12 @@ pub(crate) struct Metrics {
     batch_bytes: Histogram,
     /// From sealed to committed, outages included.
     flush_seconds: Histogram,
+    /// Time of a flush with the database, by step.
+    database: Family<StepLabel, Histogram>,
+    /// From the appending of a batch's oldest record until it is readable.
+    stored_age: Histogram,
+    /// Events of batches whose oldest record was readable later than promised.
+    late_rows: Counter,
     /// 1 while the database is out.
     pub(crate) outage: Gauge,
     /// Outages of the database.
@@ -108,6 +127,11 @@ impl Default for Metrics {
             batch_records: Histogram::new(exponential_buckets(1.0, 4.0, 10)),
             batch_bytes: Histogram::new(exponential_buckets(1_024.0, 4.0, 9)),
             flush_seconds: Histogram::new(exponential_buckets(0.002, 2.0, 15)),
+            database: Family::new_with_constructor(seconds as fn() -> Histogram),
+            stored_age: Histogram::new([
+                0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0,
+            ]),
+            late_rows: Counter::default(),
             outage: Gauge::default(),
             outages: Counter::default(),
             outage_retries: Counter::default(),
@@ -182,6 +206,9 @@ impl Metrics {
         registry.register("batch_records", "Records of one batch", self.batch_records.clone());
         registry.register("batch_bytes", "Bytes of one batch", self.batch_bytes.clone());
         registry.register("flush_seconds", "From sealed to committed, without outages", self.flush_seconds.clone());
+        registry.register("database_write_seconds", "Time of a flush with the database, by step", self.database.clone());
+        registry.register("stored_age_seconds", "From the appending of a batch's oldest record until the batch is readable", self.stored_age.clone());
+        registry.register("late_rows", "Events of batches whose oldest record was readable later than 5 s after Kafka had it", self.late_rows.clone());
         registry.register("database_outage", "1 while the database is out", self.outage.clone());
         registry.register("database_outages", "Outages of the database", self.outages.clone());
         registry.register("database_outage_retries", "Attempts that failed because the database was out", self.outage_retries.clone());
@@ -218,6 +245,7 @@ impl Metrics {
                     .inc_by(u64::from(outcome.partitions_created));
                 self.flush_seconds
                     .observe(outcome.timings.total.as_secs_f64());
+                self.timed(&outcome.timings);
                 if outcome.refused > 0 {
                     self.dead_letter("refused", outcome.refused);
                 }
@@ -236,6 +264,26 @@ impl Metrics {
             Settled::Failed(_) => "failed",
         };
         self.flushes.get_or_create(&PathLabel { path }).inc();
+    }
+
+    fn timed(&self, timings: &Timings) {
+        for (step, time) in [
+            ("prepare", timings.prepare),
+            ("write", timings.write),
+            ("commit", timings.commit),
+        ] {
+            let step = self.database.get_or_create(&StepLabel { step });
+            step.observe(time.as_secs_f64());
+        }
+    }
+
+    /// So many events became readable, the oldest of them after so many milliseconds.
+    pub(crate) fn readable(&self, events: u64, age_millis: i64) {
+        #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+        self.stored_age.observe(age_millis as f64 / 1e3);
+        if age_millis > PROMISED_MILLIS {
+            self.late_rows.inc_by(events);
+        }
     }
 
     pub(crate) fn dead_letter(&self, reason: &'static str, count: u64) {

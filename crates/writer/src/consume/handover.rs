@@ -10,6 +10,7 @@ use crate::{
     error::Fault,
     flush::Settled,
     lane::Lane,
+    waiting::Waiting,
 };
 use std::{
     sync::{Arc, mpsc::RecvTimeoutError},
@@ -212,7 +213,12 @@ impl Loop {
             .get(&partition)
             .is_some_and(|position| position.committed >= committed);
         if still_ours {
-            tracing::error!(partition, committed, found, "a checkpoint is behind what was committed");
+            tracing::error!(
+                partition,
+                committed,
+                found,
+                "a checkpoint is behind what was committed"
+            );
             self.rewind();
         }
     }

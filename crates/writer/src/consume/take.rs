@@ -4,7 +4,9 @@ use super::lane_of;
 use crate::{
     assignment::Position,
     batch::{Pushed, Span},
-    config::Config, lane::Lane, limiter::Limiter,
+    config::Config,
+    lane::Lane,
+    limiter::Limiter,
     metrics::Metrics,
 };
 use kafka::RecordView;
@@ -47,9 +49,7 @@ impl Taking<'_> {
                 .inc_by(u64::try_from(offset - expected).unwrap_or_default());
         }
         position.next = offset + 1;
-        if position.unsettled_since.is_none() {
-            position.unsettled_since = record.timestamp_millis();
-        }
+        position.waiting.read(offset, record.timestamp_millis());
         let count = self.lanes.len();
         let lane = &mut self.lanes[lane_of(partition, count)];
         let pushed = lane.push(record, expected, self.span);
