@@ -16,8 +16,8 @@ use crate::scene::Scene;
 const SECOND: Duration = Duration::from_secs(1);
 /// How long each outage lasts, unless it is said otherwise: longer than a member's session, so that losing it would show.
 const SPELL: Duration = Duration::from_secs(9);
-/// After the end of an outage, until all that piled up is stored.
-const DRAINED_WITHIN: Duration = Duration::from_secs(5);
+/// After the end of an outage, until all that piled up is stored: a second or two on a quiet machine.
+const DRAINED_WITHIN: Duration = Duration::from_secs(10);
 /// Long enough for anything on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The writer says after this long that the database is out.
