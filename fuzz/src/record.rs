@@ -93,7 +93,8 @@ fn fits(event: &Event<'_>) {
     }
     let mut json = Vec::new();
     event.extensions.write_json(&mut json);
-    serde_json::from_slice::<serde_json::Value>(&json).expect("extensions are stored as JSON");
+    serde_json::from_slice::<&serde_json::value::RawValue>(&json)
+        .expect("extensions are stored as JSON");
     let mut headers = Vec::new();
     event.encode_headers(|name, value| headers.push((name.to_owned(), value.to_vec())));
     let headers = headers
