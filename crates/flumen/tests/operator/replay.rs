@@ -80,6 +80,7 @@ fn read(topic: &str, count: usize) -> Vec<(Vec<u8>, Vec<(String, Option<Vec<u8>>
                 record.key().unwrap_or_default().to_vec(),
                 record
                     .headers()
+                    .into_iter()
                     .map(|(name, value)| (name.to_owned(), value.map(<[u8]>::to_vec)))
                     .collect(),
                 record.value().unwrap_or_default().to_vec(),
