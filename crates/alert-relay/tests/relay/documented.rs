@@ -16,11 +16,11 @@ async fn every_metric_is_in_the_documentation_and_nothing_else_is() {
     let mut known = Vec::new();
     for line in text
         .lines()
-        .filter_map(|line| line.strip_prefix("# TYPE alert_relay_"))
+        .filter_map(|line| line.strip_prefix("# TYPE flumen_relay_"))
     {
         let (name, kind) = line.split_once(' ').expect("a name and a type");
         let total = if kind == "counter" { "_total" } else { "" };
-        known.push(format!("`alert_relay_{name}{total}`"));
+        known.push(format!("`flumen_relay_{name}{total}`"));
     }
     assert!(known.len() > 15, "{known:?}");
     for name in &known {
@@ -31,7 +31,7 @@ async fn every_metric_is_in_the_documentation_and_nothing_else_is() {
     }
     for name in page
         .split('`')
-        .filter(|part| part.starts_with("alert_relay_"))
+        .filter(|part| part.starts_with("flumen_relay_"))
     {
         let quoted = format!("`{}`", name.split('{').next().unwrap_or(name));
         assert!(

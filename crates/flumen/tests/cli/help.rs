@@ -80,7 +80,9 @@ fn the_subcommands_are_those_the_documentation_names() {
             "smoke",
             "dead-letters",
             "maintain",
+            "relay",
             "check-config",
+            "watch",
             "completions"
         ]
     );

@@ -99,6 +99,10 @@ impl Process {
     }
 
     /// The most memory it ever held, which must be within the documented limit for so many connections.
+    #[expect(
+        clippy::print_stdout,
+        reason = "for whoever looks at how far off the limit is"
+    )]
     async fn stays_within_its_memory(&self, connections: usize, what: &str) {
         let peak = self
             .metric("process_resident_memory_max_bytes")
@@ -111,7 +115,6 @@ impl Process {
             peak < limit,
             "{peak:.0} MiB, where {limit:.0} are the limit; {what}"
         );
-        // For whoever looks at how far off the limit is.
         println!("peak {peak:.1} MiB of {limit:.0}; {what}");
     }
 

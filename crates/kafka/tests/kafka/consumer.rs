@@ -32,10 +32,7 @@ async fn reads_from_the_given_offset_on_and_shows_the_record_as_it_was_sent() {
             assert_eq!(record.key(), Some(&b"key"[..]));
             assert_eq!(record.value(), Some(&b"value-3"[..]));
             assert_eq!(record.timestamp_millis(), Some(1_700_000_000_000));
-            assert_eq!(
-                record.headers(),
-                [("index", Some(&b"3"[..]))]
-            );
+            assert_eq!(record.headers(), [("index", Some(&b"3"[..]))]);
             assert_eq!(record.bytes(), 10);
             seen += 1;
         }
