@@ -88,7 +88,7 @@ pub async fn of_topic(pool: &Pool, topic: &str) -> Result<Vec<Checkpoint>, Store
 ///
 /// Called by the owner of the partitions. Whoever owned them before may have been frozen, or cut off, in the middle of a
 /// transaction: it holds its checkpoints then, and no timeout of the server ends a session that waits for the rows of a COPY. So a
-/// session that stands in the way for [`HANGS_AFTER`] is ended. That loses nothing: what it had not committed is read again.
+/// session that stands in the way for `HANGS_AFTER` is ended. That loses nothing: what it had not committed is read again.
 ///
 /// # Errors
 /// An outage, or fatal without the schema.

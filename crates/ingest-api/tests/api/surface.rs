@@ -72,12 +72,12 @@ async fn the_admin_listener_tells_health_metrics_and_configuration() {
     assert!(config.contains("max_in_flight_bytes"), "{config}");
     assert_eq!(api.plain("[{}]").await.status, 422);
     assert_eq!(
-        api.metric("ingest_rejected_events_total{kind=\"missing-attribute\"}")
+        api.metric("flumen_ingest_rejected_events_total{kind=\"missing-attribute\"}")
             .await,
         1.0
     );
     assert_eq!(
-        api.metric("ingest_events_total{outcome=\"saturated\"}")
+        api.metric("flumen_ingest_events_total{outcome=\"saturated\"}")
             .await,
         0.0,
         "zero exists"
