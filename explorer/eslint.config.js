@@ -2,7 +2,7 @@ import js from '@eslint/js';
 import ts from 'typescript-eslint';
 
 export default ts.config(
-  { ignores: ['dist', 'screenshots', 'node_modules'] },
+  { ignores: ['dist', 'reference', 'screenshots', 'node_modules'] },
   js.configs.recommended,
   ...ts.configs.strictTypeChecked,
   {
