@@ -54,7 +54,7 @@ fn operations() -> Vec<Operation> {
              when none was, and 503 when something may succeed later; then send **all of it** again.",
         )
         .with([
-            Parameter::header("content-encoding", "How the body is packed.", json!({ "type": "string", "enum": ["gzip", "zstd", "identity"] })),
+            Parameter::header("content-encoding", "How the body is packed; empty is as absent.", json!({ "type": "string", "enum": ["gzip", "zstd", "identity", ""] })),
             Parameter::header("prefer", "`return=minimal` leaves the accepted events out of the answer.", text()),
             Parameter::header("traceparent", "W3C trace context; kept with the events.", text()),
         ])
