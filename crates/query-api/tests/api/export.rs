@@ -418,7 +418,7 @@ async fn exports_of_a_key_and_of_all_are_limited_and_the_place_is_given_up() {
 
 #[tokio::test]
 async fn an_export_past_its_time_breaks_off() {
-    let app = TestApp::start_with(&[("export.timeout", "300ms")]).await;
+    let app = TestApp::start_with(&[("export.timeout", "2s")]).await;
     let client = connect(app.database.url()).await;
     fill(&client, MANY).await;
     let (mut stream, mut body) = begin(&app, "/v1/export").await;
