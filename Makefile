@@ -158,6 +158,7 @@ doc: ## The documentation builds, its links resolve
 deny: ## Licences, bans, sources of every dependency; advisories where their database can be had
 	$(call say,dependencies)
 	@scripts/setup test
+	@cargo fetch --locked --quiet
 	@cargo deny --log-level error --offline check licenses bans sources
 	@scripts/advisories
 

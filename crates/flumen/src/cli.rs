@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::{
-    check_config, completions, dead_letters, down, generate, import, keys, maintain, migrate,
-    provision, relay, smoke, status, up, watch,
+    backup, check_config, completions, dead_letters, down, generate, import, keys, maintain,
+    migrate, provision, relay, smoke, status, up, watch,
 };
 
 /// Flumen: events in over HTTP, safe in Kafka, exactly once in PostgreSQL, out over HTTP.
@@ -60,6 +60,8 @@ pub enum Command {
     Maintain(maintain::Args),
     /// Tries out whether mails about alerts arrive.
     Relay(relay::Args),
+    /// Backs the database up, proves it, restores it.
+    Backup(Box<backup::Args>),
     /// Validates the configuration of the services.
     CheckConfig(check_config::Args),
     /// Calls /reload of a service when mounted files have changed.
@@ -87,6 +89,7 @@ impl Cli {
             Command::DeadLetters(args) => dead_letters::run(args).await,
             Command::Maintain(args) => maintain::run(args).await,
             Command::Relay(args) => relay::run(args).await,
+            Command::Backup(args) => backup::run(*args).await,
             Command::CheckConfig(args) => check_config::run(args).await,
             Command::Watch(args) => watch::run(args).await,
             Command::Completions(args) => completions::run(args).await,

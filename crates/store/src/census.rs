@@ -209,7 +209,7 @@ async fn census_in(session: &Session) -> Result<Census, StoreError> {
     let fail = |error| StoreError::from_pg(DOING, &error);
     let row = session
         .query_one(
-            "SELECT current_setting('server_version'), coalesce(max(version), 0) FROM refinery_schema_history",
+            "SELECT current_setting('server_version'), coalesce(max(version), 0) FROM flumen_migrations",
             &[],
         )
         .await

@@ -81,6 +81,7 @@ fn the_subcommands_are_those_the_documentation_names() {
             "dead-letters",
             "maintain",
             "relay",
+            "backup",
             "check-config",
             "watch",
             "completions"

@@ -1,0 +1,181 @@
+//! `flumen backup create`.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::Context as _;
+use event::Timestamp;
+use store::census::Snapshot;
+
+use super::manifest::{FORMAT, File, Manifest};
+use super::{Place, seal, target::Target, tools};
+use crate::operator::{self, say};
+use crate::units::thousands;
+
+const EXAMPLES: &str = "\
+Examples:
+  flumen backup create --to s3://bucket/flumen --recipient age1..
+  flumen backup create --to /mnt/backups --plain --jobs 8";
+
+/// Arguments of the action.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Args {
+    /// Where backups are.
+    #[command(flatten)]
+    at: Place,
+
+    /// Public key of age that it is encrypted for (repeatable: any of their identities opens it).
+    #[arg(
+        long = "recipient",
+        value_name = "KEY",
+        env = "FLUMEN_BACKUP_RECIPIENT",
+        value_delimiter = ','
+    )]
+    recipients: Vec<String>,
+
+    /// Keeps it as plain files: where the place encrypts by itself, or for a trial.
+    #[arg(long, conflicts_with = "recipients")]
+    plain: bool,
+
+    /// Processes that dump side by side.
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=64))]
+    jobs: u8,
+
+    /// Folder with room for the whole dump [default: the system's for temporary files].
+    #[arg(long, value_name = "DIR")]
+    work: Option<PathBuf>,
+
+    /// Which database.
+    #[command(flatten)]
+    operator: operator::Args,
+}
+
+pub(super) async fn run(args: Args) -> anyhow::Result<()> {
+    let recipients = seal::recipients(&args.recipients)?;
+    if recipients.is_empty() && !args.plain {
+        return Err(crate::exit::Exit::error(
+            crate::exit::USAGE,
+            "a backup holds everything: give --recipient with a public key of age, or --plain when the place encrypts by itself",
+        ));
+    }
+    let target = Target::open(&args.at.place)?;
+    let pg_dump_version = tools::version("pg_dump").await?;
+    let config = args.operator.load()?;
+    let pool = args.operator.database(&config).await?;
+    let server = pool.health().await.context("ask the database")?.version;
+    tools::fits("pg_dump", &pg_dump_version, &server)?;
+
+    let begun = Instant::now();
+    let now = Timestamp::now();
+    let id = name(now);
+    let work = super::work_folder(args.work.as_deref())?;
+    let dump = work.path().join("dump");
+    let snapshot = Snapshot::open(&pool).await?;
+    say(format_args!("{id}: dumping with {} processes", args.jobs));
+    let arguments = vec![
+        "--format=directory".to_owned(),
+        format!("--jobs={}", args.jobs),
+        format!("--snapshot={}", snapshot.id()),
+        format!("--file={}", dump.display()),
+        "--no-owner".to_owned(),
+        "--no-privileges".to_owned(),
+        "--lock-wait-timeout=60s".to_owned(),
+    ];
+    // Both look at the same moment of the database; the writer goes on meanwhile.
+    let (census, ()) = tokio::try_join!(
+        async { snapshot.census().await.context("count the database") },
+        tools::run("pg_dump", &arguments, &config.database),
+    )?;
+    drop(snapshot);
+    say(format_args!(
+        "{id}: {} events in {} tables; keeping them in {}",
+        thousands(census.events()),
+        census.tables.len(),
+        target.shown()
+    ));
+
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(&dump).context("look at the dump")? {
+        let path = entry.context("look at the dump")?.path();
+        let plain = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        let (name, path) = if recipients.is_empty() {
+            (plain, path)
+        } else {
+            let sealed = work.path().join(format!("{plain}{}", seal::SUFFIX));
+            let keys = recipients.clone();
+            let to = sealed.clone();
+            tokio::task::spawn_blocking(move || {
+                seal::encrypt(&path, &to, &keys)?;
+                // Not needed any more, and the disk may be small.
+                std::fs::remove_file(&path).context("remove the plain file")
+            })
+            .await
+            .context("encrypt")?
+            .with_context(|| format!("encrypt {plain}"))?;
+            (format!("{plain}{}", seal::SUFFIX), sealed)
+        };
+        let (bytes, sha256) = seal::digest(&path).with_context(|| format!("read {name}"))?;
+        target.put_file(&id, &name, &path).await?;
+        std::fs::remove_file(&path).with_context(|| format!("remove {name}"))?;
+        files.push(File {
+            name,
+            bytes,
+            sha256,
+        });
+    }
+    files.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+    let manifest = Manifest {
+        format: FORMAT,
+        id: id.clone(),
+        created_at: now.to_string(),
+        seconds: begun.elapsed().as_secs(),
+        flumen_version: env!("CARGO_PKG_VERSION").to_owned(),
+        pg_dump_version,
+        encrypted: !recipients.is_empty(),
+        files,
+        census,
+    };
+    target.put_manifest(&manifest).await?;
+    say(format_args!(
+        "{id}: done in {} s, {} bytes in {} files{}",
+        manifest.seconds,
+        thousands(manifest.bytes()),
+        manifest.files.len(),
+        if manifest.encrypted {
+            ", encrypted"
+        } else {
+            ""
+        }
+    ));
+    Ok(())
+}
+
+/// A name that sorts by time: `flumen-20261121T120000Z`.
+fn name(now: Timestamp) -> String {
+    let text = now.to_string();
+    let digits: String = text
+        .split(['.', 'Z'])
+        .next()
+        .unwrap_or_default()
+        .chars()
+        .filter(|c| c.is_ascii_alphanumeric())
+        .collect();
+    format!("flumen-{digits}Z")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_sort_by_time() {
+        let at = |text: &str| name(Timestamp::parse_rfc3339(text).expect("a time"));
+        assert_eq!(at("2026-11-21T12:00:05.123456Z"), "flumen-20261121T120005Z");
+        assert!(at("2026-11-21T12:00:05Z") < at("2026-11-21T12:00:06Z"));
+    }
+}

@@ -1,0 +1,193 @@
+//! `flumen backup restore`, and what `verify` shares with it.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::Context as _;
+use store::census;
+
+use super::manifest::Manifest;
+use super::{Chosen, seal, target::Target, tools};
+use crate::operator::say;
+use crate::units::thousands;
+
+const EXAMPLES: &str = "\
+Examples:
+  flumen backup restore --from s3://bucket/flumen --identity key.txt --set database.url=postgres://owner@db/flumen
+  flumen backup restore --from /mnt/backups --quick";
+
+/// Arguments of the action.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Args {
+    #[command(flatten)]
+    chosen: Chosen,
+
+    /// Compares no checksums afterwards, only numbers of rows: quicker for a large database.
+    #[arg(long)]
+    quick: bool,
+}
+
+pub(super) async fn run(args: Args) -> anyhow::Result<()> {
+    let chosen = args.chosen;
+    let target = Target::open(&chosen.at.place)?;
+    let manifest = target.manifest(chosen.id.as_deref()).await?;
+    let config = chosen.operator.load()?;
+    let pool = chosen.operator.database(&config).await?;
+    anyhow::ensure!(
+        census::is_empty(&pool).await?,
+        "the database is not empty: a restore never overwrites. Make a new one (`create database ..`) and name it in database.url"
+    );
+    let begun = Instant::now();
+    into(&chosen, &target, &manifest, &config.database).await?;
+    let found = census::take(&pool)
+        .await
+        .context("count what was restored")?;
+    compare(&manifest, &found, args.quick)?;
+    // Roles and grants are this server's own, and are not in the dump.
+    store::migrate::migrate(&pool)
+        .await
+        .context("bring the schema and its grants up to date")?;
+    say(format_args!(
+        "{}: {} events restored in {} s, the same as were backed up",
+        manifest.id,
+        thousands(found.events()),
+        begun.elapsed().as_secs()
+    ));
+    for position in &found.checkpoints {
+        say(format_args!(
+            "the writer goes on at {}[{}] offset {}",
+            position.topic, position.partition, position.next_offset
+        ));
+    }
+    say(
+        "next: `flumen provision` for the services' roles, then start the writer; Kafka fills what came after",
+    );
+    Ok(())
+}
+
+/// Holds that the restored database is the one that was backed up.
+pub(super) fn compare(
+    manifest: &Manifest,
+    found: &census::Census,
+    quick: bool,
+) -> anyhow::Result<()> {
+    let mut wanted = manifest.census.clone();
+    if quick {
+        let mut found = found.clone();
+        for table in wanted.tables.iter_mut().chain(&mut found.tables) {
+            table.checksum.clear();
+        }
+        return differences(&manifest.id, &wanted.differences(&found));
+    }
+    differences(&manifest.id, &wanted.differences(found))
+}
+
+fn differences(id: &str, found: &[String]) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        found.is_empty(),
+        "what was restored from {id} is not what was backed up:\n  {}",
+        found.join("\n  ")
+    );
+    Ok(())
+}
+
+/// Fetches, checks, decrypts and restores into this database.
+pub(super) async fn into(
+    chosen: &Chosen,
+    target: &Target,
+    manifest: &Manifest,
+    database: &store::Config,
+) -> anyhow::Result<()> {
+    let identity = match (&chosen.identity, manifest.encrypted) {
+        (Some(file), true) => Some(seal::identity(file)?),
+        (None, true) => {
+            return Err(crate::exit::Exit::error(
+                crate::exit::USAGE,
+                format!(
+                    "{} is encrypted: give --identity with the file that age-keygen made",
+                    manifest.id
+                ),
+            ));
+        }
+        (_, false) => None,
+    };
+    let version = tools::version("pg_restore").await?;
+    tools::fits("pg_restore", &version, &manifest.pg_dump_version)?;
+    let work = super::work_folder(chosen.work.as_deref())?;
+    let dump = work.path().join("dump");
+    std::fs::create_dir(&dump).context("make a folder for the dump")?;
+    say(format_args!(
+        "{}: fetching {} bytes from {}",
+        manifest.id,
+        thousands(manifest.bytes()),
+        target.shown()
+    ));
+    for file in &manifest.files {
+        let kept = work.path().join(&file.name);
+        target.get_file(&manifest.id, &file.name, &kept).await?;
+        check(&manifest.id, file, kept.clone()).await?;
+        let plain = dump.join(file.name.strip_suffix(seal::SUFFIX).unwrap_or(&file.name));
+        match &identity {
+            None => std::fs::rename(&kept, &plain).context("move the file into the dump")?,
+            Some(identity) => {
+                let identity = identity.clone();
+                tokio::task::spawn_blocking(move || {
+                    seal::decrypt(&kept, &plain, &identity)?;
+                    std::fs::remove_file(&kept).context("remove the encrypted file")
+                })
+                .await
+                .context("decrypt")?
+                .with_context(|| format!("decrypt {}", file.name))?;
+            }
+        }
+    }
+    say(format_args!(
+        "{}: every file is as it was kept; restoring with {} processes",
+        manifest.id, chosen.jobs
+    ));
+    tools::run(
+        "pg_restore",
+        &arguments(chosen.jobs, &dump, database)?,
+        database,
+    )
+    .await
+}
+
+fn arguments(jobs: u8, dump: &Path, database: &store::Config) -> anyhow::Result<Vec<String>> {
+    // pg_restore wants to be told a name, and finds all else in its environment.
+    let name = store::libpq::environment(database)?
+        .into_iter()
+        .find(|(variable, _)| *variable == "PGDATABASE")
+        .map(|(_, value)| secrecy::ExposeSecret::expose_secret(&value).to_owned())
+        .context("database.url names no database")?;
+    Ok(vec![
+        "--format=directory".to_owned(),
+        format!("--jobs={jobs}"),
+        format!("--dbname={name}"),
+        "--no-owner".to_owned(),
+        "--no-privileges".to_owned(),
+        "--exit-on-error".to_owned(),
+        dump.display().to_string(),
+    ])
+}
+
+/// Holds a file against the manifest.
+async fn check(id: &str, file: &super::manifest::File, path: PathBuf) -> anyhow::Result<()> {
+    let (bytes, sha256) = tokio::task::spawn_blocking(move || seal::digest(&path))
+        .await
+        .context("read the file")?
+        .with_context(|| format!("read {}", file.name))?;
+    anyhow::ensure!(
+        bytes == file.bytes,
+        "{} of {id} has {bytes} bytes and not {}: the backup is incomplete or was altered; nothing was restored, take another",
+        file.name,
+        file.bytes
+    );
+    anyhow::ensure!(
+        sha256 == file.sha256,
+        "{} of {id} is not what was kept (its SHA-256 differs): it was altered; nothing was restored, take another",
+        file.name
+    );
+    Ok(())
+}
