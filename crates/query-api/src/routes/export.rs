@@ -29,7 +29,7 @@ use service::problem::{ErrorCode, Problem};
 use sha2::{Digest, Sha256};
 use store::read::{Export, Order, PageQuery, Position, Side};
 use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::{Caller, State, known};
 use crate::cursor::Binding;
@@ -247,10 +247,13 @@ struct Broken;
 impl Job {
     async fn run(mut self) {
         let (sender, stopping) = (self.sender.clone(), self.state.hub.stopping.clone());
+        let lasting = self.state.config.export.timeout;
         let outcome = tokio::select! {
             outcome = self.write() => outcome,
             () = sender.closed() => Err(Broken),
             () = stopping.cancelled() => Err(Broken),
+            // PostgreSQL ends the statement by itself, but not while it waits for room to send: a client that reads slowly has the same time.
+            () = sleep(lasting) => Err(Broken),
         };
         if outcome.is_ok() {
             // Room for it is a matter of the client's; a failure means that it is gone.
