@@ -11,7 +11,7 @@ import yaml
 
 # Maps and lists whose content is the user's.
 OPEN = re.compile(r'(\.|^)(config|env|podLabels|podAnnotations|nodeSelector|tolerations|affinity|commonLabels|annotations|serviceAccountAnnotations|'
-                  r'resources|labels|cronJobs|pullSecrets|edge|monitoring|to|traces|allow|ports)$')
+                  r'resources|labels|cronJobs|pullSecrets|edge|to|traces|allow|ports)$')
 ENUMS = {
     'environment': ['dev', 'preview', 'staging', 'production'],
     'hooks': ['helm', 'argocd', 'none'],
@@ -33,6 +33,7 @@ PATTERNS = {
     r'\.image$': '^[^:@ ]+(:[0-9]+)?[^:@ ]*(:[A-Za-z0-9_.-]+|@sha256:[0-9a-f]{64})$',
     r'\.(retention|timeout|interval|refreshInterval)$': '^([0-9]+(ms|s|m|h|d|w))?$',
     r'^preview\.number$': '^[0-9]*$',
+    r'^monitoring\.runbookBase$': r'^https?://[^\s/]+(/[^\s/]+)*/?$',
     r'\.schedule$': r'^\S+ \S+ \S+ \S+ \S+$',
     r'^kafka\.brokers$|keda\.brokers$': r'^([^\s,:]+:[0-9]+(,[^\s,:]+:[0-9]+)*)?$',
 }
