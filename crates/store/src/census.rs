@@ -177,34 +177,6 @@ pub async fn take(pool: &Pool) -> Result<Census, StoreError> {
     Snapshot::open(pool).await?.census().await
 }
 
-/// Whether there is a schema of Flumen's with anything in it.
-///
-/// # Errors
-/// An outage.
-pub async fn is_empty(pool: &Pool) -> Result<bool, StoreError> {
-    let session = pool.session().await?;
-    let fail = |error| StoreError::from_pg(DOING, &error);
-    let there = session
-        .query_one("SELECT to_regclass('events') IS NOT NULL", &[])
-        .await
-        .map_err(fail)?
-        .get::<_, bool>(0);
-    if !there {
-        session.release();
-        return Ok(true);
-    }
-    let any = session
-        .query_one(
-            "SELECT EXISTS (SELECT FROM events) OR EXISTS (SELECT FROM dead_letters) OR EXISTS (SELECT FROM checkpoints)",
-            &[],
-        )
-        .await
-        .map_err(fail)?
-        .get::<_, bool>(0);
-    session.release();
-    Ok(!any)
-}
-
 async fn census_in(session: &Session) -> Result<Census, StoreError> {
     let fail = |error| StoreError::from_pg(DOING, &error);
     let row = session
@@ -270,48 +242,6 @@ async fn census_in(session: &Session) -> Result<Census, StoreError> {
             })
             .collect(),
     })
-}
-
-/// Makes an empty database beside the one that the pool is connected to.
-///
-/// # Errors
-/// When the role may not, or it is there already.
-pub async fn create_database(pool: &Pool, name: &str) -> Result<(), StoreError> {
-    database(
-        pool,
-        &format!("CREATE DATABASE {} TEMPLATE template0", quoted(name)),
-    )
-    .await
-}
-
-/// Drops a database and ends whoever is connected to it.
-///
-/// # Errors
-/// When the role may not.
-pub async fn drop_database(pool: &Pool, name: &str) -> Result<(), StoreError> {
-    database(
-        pool,
-        &format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", quoted(name)),
-    )
-    .await
-}
-
-async fn database(pool: &Pool, sql: &str) -> Result<(), StoreError> {
-    const MAKE: &str = "make or drop a database";
-    let session = pool.session().await?;
-    let patient = session.batch_execute("SET statement_timeout = 0; SET lock_timeout = 0");
-    patient
-        .await
-        .map_err(|error| StoreError::from_pg(MAKE, &error))?;
-    // Dropped, not released: its time-outs are not those of the others.
-    session
-        .batch_execute(sql)
-        .await
-        .map_err(|error| StoreError::from_pg(MAKE, &error))
-}
-
-fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 #[cfg(test)]

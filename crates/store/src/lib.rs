@@ -5,6 +5,7 @@
 //! | [`config`], [`pool`] | how to reach the database, and the connections |
 //! | [`error`] | what a failure means for the caller, by SQLSTATE |
 //! | [`migrate`], [`roles`] | the schema and who may touch it |
+//! | [`databases`], [`census`], [`libpq`] | what a backup needs: databases beside this one, what one holds, how PostgreSQL's programs reach it |
 //! | [`partitions`] | the partitions of `events` and `event_counts`: made on demand and ahead, retired by age |
 //! | [`write`](mod@write) | the hot path: the COPY encoder and the one transaction of a batch |
 //! | [`checkpoints`], [`dead_letters`], [`recent_ids`] | the tables around the events |
@@ -21,6 +22,7 @@
 pub mod census;
 pub mod checkpoints;
 pub mod config;
+pub mod databases;
 pub mod dead_letters;
 pub mod error;
 #[doc(hidden)]

@@ -92,30 +92,6 @@ fn path(file: &Path) -> String {
     file.display().to_string()
 }
 
-/// The same configuration for another database of the same server.
-///
-/// # Errors
-/// [`StoreError::Config`] when the URL cannot be read.
-pub fn other_database(config: &Config, name: &str) -> Result<Config, StoreError> {
-    let text = config.url.expose_secret();
-    let refuse = || {
-        StoreError::config(
-            "database.url",
-            "must be a URL such as postgres://user:password@host:5432/database",
-        )
-    };
-    let (scheme, rest) = text.split_once("://").ok_or_else(refuse)?;
-    let (rest, parameters) = match rest.split_once('?') {
-        Some((rest, parameters)) => (rest, format!("?{parameters}")),
-        None => (rest, String::new()),
-    };
-    let authority = rest.split('/').next().unwrap_or(rest);
-    let mut other = config.clone();
-    other.url = SecretString::from(format!("{scheme}://{authority}/{name}{parameters}"));
-    other.validate()?;
-    Ok(other)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -151,15 +127,5 @@ mod tests {
         let mut config = Config::with_url("postgres://me@db/flumen");
         config.ssl_mode = Some(SslMode::VerifyFull);
         assert!(shown(&config).contains(&("PGSSLROOTCERT", "system".to_owned())));
-    }
-
-    #[test]
-    fn another_database_of_the_same_server_keeps_all_else() {
-        let config = Config::with_url("postgres://me:pw@a:1,b:2/flumen?sslmode=disable");
-        let other = other_database(&config, "copy").expect("valid");
-        assert_eq!(
-            other.url.expose_secret(),
-            "postgres://me:pw@a:1,b:2/copy?sslmode=disable"
-        );
     }
 }

@@ -119,13 +119,12 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
             .with_context(|| format!("encrypt {plain}"))?;
             (format!("{plain}{}", seal::SUFFIX), sealed)
         };
-        let (bytes, sha256) = seal::digest(&path).with_context(|| format!("read {name}"))?;
-        target.put_file(&id, &name, &path).await?;
+        let sum = target.put_file(&id, &name, &path).await?;
         std::fs::remove_file(&path).with_context(|| format!("remove {name}"))?;
         files.push(File {
             name,
-            bytes,
-            sha256,
+            bytes: sum.bytes,
+            sha256: sum.sha256,
         });
     }
     files.sort_unstable_by(|a, b| a.name.cmp(&b.name));

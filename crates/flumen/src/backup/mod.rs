@@ -8,6 +8,7 @@ mod list;
 mod manifest;
 mod restore;
 mod seal;
+mod sum;
 mod target;
 mod tools;
 mod verify;

@@ -1,10 +1,10 @@
 //! `flumen backup restore`, and what `verify` shares with it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
 use anyhow::Context as _;
-use store::census;
+use store::{census, databases};
 
 use super::manifest::Manifest;
 use super::{Chosen, seal, target::Target, tools};
@@ -14,7 +14,7 @@ use crate::units::thousands;
 const EXAMPLES: &str = "\
 Examples:
   flumen backup restore --from s3://bucket/flumen --identity key.txt --set database.url=postgres://owner@db/flumen
-  flumen backup restore --from /mnt/backups --quick";
+  flumen backup restore --from /mnt/backups --id flumen-20261121T120000Z";
 
 /// Arguments of the action.
 #[derive(Debug, clap::Args)]
@@ -22,10 +22,6 @@ Examples:
 pub(super) struct Args {
     #[command(flatten)]
     chosen: Chosen,
-
-    /// Compares no checksums afterwards, only numbers of rows: quicker for a large database.
-    #[arg(long)]
-    quick: bool,
 }
 
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
@@ -35,15 +31,15 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let config = chosen.operator.load()?;
     let pool = chosen.operator.database(&config).await?;
     anyhow::ensure!(
-        census::is_empty(&pool).await?,
-        "the database is not empty: a restore never overwrites. Make a new one (`create database ..`) and name it in database.url"
+        databases::is_empty(&pool).await?,
+        "the database is not empty: a restore never overwrites, and makes the tables itself. Make a new one (`create database ..`) and name it in database.url"
     );
     let begun = Instant::now();
     into(&chosen, &target, &manifest, &config.database).await?;
     let found = census::take(&pool)
         .await
         .context("count what was restored")?;
-    compare(&manifest, &found, args.quick)?;
+    compare(&manifest, &found)?;
     // Roles and grants are this server's own, and are not in the dump.
     store::migrate::migrate(&pool)
         .await
@@ -67,27 +63,13 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
 }
 
 /// Holds that the restored database is the one that was backed up.
-pub(super) fn compare(
-    manifest: &Manifest,
-    found: &census::Census,
-    quick: bool,
-) -> anyhow::Result<()> {
-    let mut wanted = manifest.census.clone();
-    if quick {
-        let mut found = found.clone();
-        for table in wanted.tables.iter_mut().chain(&mut found.tables) {
-            table.checksum.clear();
-        }
-        return differences(&manifest.id, &wanted.differences(&found));
-    }
-    differences(&manifest.id, &wanted.differences(found))
-}
-
-fn differences(id: &str, found: &[String]) -> anyhow::Result<()> {
+pub(super) fn compare(manifest: &Manifest, found: &census::Census) -> anyhow::Result<()> {
+    let differences = manifest.census.differences(found);
     anyhow::ensure!(
-        found.is_empty(),
-        "what was restored from {id} is not what was backed up:\n  {}",
-        found.join("\n  ")
+        differences.is_empty(),
+        "what was restored from {} is not what was backed up:\n  {}",
+        manifest.id,
+        differences.join("\n  ")
     );
     Ok(())
 }
@@ -125,8 +107,10 @@ pub(super) async fn into(
     ));
     for file in &manifest.files {
         let kept = work.path().join(&file.name);
-        target.get_file(&manifest.id, &file.name, &kept).await?;
-        check(&manifest.id, file, kept.clone()).await?;
+        target
+            .get_file(&manifest.id, &file.name, &kept)
+            .await?
+            .check(&manifest.id, file)?;
         let plain = dump.join(file.name.strip_suffix(seal::SUFFIX).unwrap_or(&file.name));
         match &identity {
             None => std::fs::rename(&kept, &plain).context("move the file into the dump")?,
@@ -170,24 +154,4 @@ fn arguments(jobs: u8, dump: &Path, database: &store::Config) -> anyhow::Result<
         "--exit-on-error".to_owned(),
         dump.display().to_string(),
     ])
-}
-
-/// Holds a file against the manifest.
-async fn check(id: &str, file: &super::manifest::File, path: PathBuf) -> anyhow::Result<()> {
-    let (bytes, sha256) = tokio::task::spawn_blocking(move || seal::digest(&path))
-        .await
-        .context("read the file")?
-        .with_context(|| format!("read {}", file.name))?;
-    anyhow::ensure!(
-        bytes == file.bytes,
-        "{} of {id} has {bytes} bytes and not {}: the backup is incomplete or was altered; nothing was restored, take another",
-        file.name,
-        file.bytes
-    );
-    anyhow::ensure!(
-        sha256 == file.sha256,
-        "{} of {id} is not what was kept (its SHA-256 differs): it was altered; nothing was restored, take another",
-        file.name
-    );
-    Ok(())
 }

@@ -1,13 +1,12 @@
-//! Encryption with age (<https://age-encryption.org/v1>), and the checksums of what is kept.
+//! Encryption with age (<https://age-encryption.org/v1>).
 
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::io::{self, BufReader, BufWriter, Write as _};
 use std::path::Path;
 use std::str::FromStr as _;
 
 use age::x25519;
 use anyhow::Context as _;
-use sha2::{Digest as _, Sha256};
 
 /// What the names of encrypted files end in.
 pub(super) const SUFFIX: &str = ".age";
@@ -81,31 +80,6 @@ pub(super) fn decrypt(from: &Path, to: &Path, identity: &x25519::Identity) -> an
     Ok(())
 }
 
-/// Size and SHA-256 of a file.
-///
-/// # Errors
-/// When it cannot be read.
-pub(super) fn digest(file: &Path) -> io::Result<(u64, String)> {
-    let mut input = File::open(file)?;
-    let mut hash = Sha256::new();
-    let mut chunk = vec![0; 1 << 20];
-    let mut bytes = 0;
-    loop {
-        let read = input.read(&mut chunk)?;
-        if read == 0 {
-            break;
-        }
-        bytes += read as u64;
-        hash.update(&chunk[..read]);
-    }
-    let text = hash
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    Ok((bytes, text))
-}
-
 #[cfg(test)]
 mod tests {
     use age::secrecy::ExposeSecret as _;
@@ -150,19 +124,5 @@ mod tests {
             .expect_err("refused")
             .to_string();
         assert!(error.contains("age1"), "{error}");
-    }
-
-    #[test]
-    fn digests_are_those_of_sha256sum() {
-        let file = tempfile::NamedTempFile::new().expect("a file");
-        std::fs::write(file.path(), b"abc").expect("write");
-        let (bytes, sha256) = digest(file.path()).expect("read");
-        assert_eq!(
-            (bytes, sha256.as_str()),
-            (
-                3,
-                "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-            )
-        );
     }
 }

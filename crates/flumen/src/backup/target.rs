@@ -13,6 +13,7 @@ use object_store::{ObjectStore, ObjectStoreExt as _};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::manifest::{self, Manifest};
+use super::sum::{Sum, Summing};
 
 /// Read and written at once.
 const CHUNK: usize = 1 << 20;
@@ -74,7 +75,7 @@ impl Target {
         self.prefix.clone().join(id).join(name)
     }
 
-    /// Keeps a file.
+    /// Keeps a file; says what went through.
     ///
     /// # Errors
     /// When it cannot be read or kept.
@@ -83,19 +84,22 @@ impl Target {
         id: &str,
         name: &str,
         file: &FilePath,
-    ) -> anyhow::Result<()> {
+    ) -> anyhow::Result<Sum> {
         let doing = || format!("keep {name} in {}", self.shown);
         let mut from = tokio::fs::File::open(file).await.with_context(doing)?;
         let mut to = BufWriter::new(Arc::clone(&self.store), self.path(id, name));
+        let mut sum = Summing::default();
         let mut chunk = vec![0; CHUNK];
         loop {
             let read = from.read(&mut chunk).await.with_context(doing)?;
             if read == 0 {
                 break;
             }
+            sum.add(&chunk[..read]);
             to.write_all(&chunk[..read]).await.with_context(doing)?;
         }
-        to.shutdown().await.with_context(doing)
+        to.shutdown().await.with_context(doing)?;
+        Ok(sum.finish())
     }
 
     /// Keeps a manifest: from now on the backup is one.
@@ -111,7 +115,7 @@ impl Target {
         Ok(())
     }
 
-    /// Brings a file here.
+    /// Brings a file here; says what came.
     ///
     /// # Errors
     /// When it is not there or cannot be written.
@@ -120,7 +124,7 @@ impl Target {
         id: &str,
         name: &str,
         file: &FilePath,
-    ) -> anyhow::Result<()> {
+    ) -> anyhow::Result<Sum> {
         let doing = || format!("fetch {name} of {id} from {}", self.shown);
         let found = self
             .store
@@ -129,10 +133,13 @@ impl Target {
             .with_context(doing)?;
         let mut chunks = found.into_stream();
         let mut to = tokio::fs::File::create(file).await.with_context(doing)?;
+        let mut sum = Summing::default();
         while let Some(chunk) = chunks.try_next().await.with_context(doing)? {
+            sum.add(&chunk);
             to.write_all(&chunk).await.with_context(doing)?;
         }
-        to.flush().await.with_context(doing)
+        to.flush().await.with_context(doing)?;
+        Ok(sum.finish())
     }
 
     /// The names of all backups, the newest first; folders without a manifest are none.

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use anyhow::Context as _;
-use store::{Pool, census, libpq};
+use store::{Pool, census, databases};
 
 use super::{Chosen, restore, target::Target};
 use crate::operator::say;
@@ -34,23 +34,23 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let server = chosen.operator.database(&config).await?;
     let name = format!("verify_{}", uuid::Uuid::now_v7().simple());
     let begun = Instant::now();
-    census::create_database(&server, &name)
+    databases::create(&server, &name)
         .await
         .context("make a throw-away database (the role needs CREATEDB)")?;
     say(format_args!("{}: restoring into {name}", manifest.id));
     let outcome = async {
-        let throw_away = libpq::other_database(&config.database, &name)?;
+        let throw_away = databases::other(&config.database, &name)?;
         restore::into(&chosen, &target, &manifest, &throw_away).await?;
         let pool = Pool::new(&throw_away)?;
         let found = census::take(&pool).await.context("count what was restored");
         pool.close();
-        restore::compare(&manifest, &found?, false)
+        restore::compare(&manifest, &found?)
     }
     .await;
     if args.keep {
         say(format_args!("{name} was left there"));
     } else {
-        census::drop_database(&server, &name)
+        databases::drop(&server, &name)
             .await
             .context("drop the throw-away database")?;
     }

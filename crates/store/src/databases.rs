@@ -1,0 +1,108 @@
+//! Databases of the same server, beside the one that is configured: made, dropped, addressed, and whether there is anything in one.
+
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::{Config, Pool, StoreError};
+
+/// The same configuration for another database of the same server.
+///
+/// # Errors
+/// [`StoreError::Config`] when the URL cannot be read.
+pub fn other(config: &Config, name: &str) -> Result<Config, StoreError> {
+    let text = config.url.expose_secret();
+    let refuse = || {
+        StoreError::config(
+            "database.url",
+            "must be a URL such as postgres://user:password@host:5432/database",
+        )
+    };
+    let (scheme, rest) = text.split_once("://").ok_or_else(refuse)?;
+    let (rest, parameters) = match rest.split_once('?') {
+        Some((rest, parameters)) => (rest, format!("?{parameters}")),
+        None => (rest, String::new()),
+    };
+    let authority = rest.split('/').next().unwrap_or(rest);
+    let mut other = config.clone();
+    other.url = SecretString::from(format!("{scheme}://{authority}/{name}{parameters}"));
+    other.validate()?;
+    Ok(other)
+}
+
+/// Makes an empty database beside the one that the pool is connected to.
+///
+/// # Errors
+/// When the role may not, or it is there already.
+pub async fn create(pool: &Pool, name: &str) -> Result<(), StoreError> {
+    run(
+        pool,
+        &format!("CREATE DATABASE {} TEMPLATE template0", quoted(name)),
+    )
+    .await
+}
+
+/// Drops a database and ends whoever is connected to it; one that is not there is no error.
+///
+/// # Errors
+/// When the role may not.
+pub async fn drop(pool: &Pool, name: &str) -> Result<(), StoreError> {
+    run(
+        pool,
+        &format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", quoted(name)),
+    )
+    .await
+}
+
+/// Whether nobody has made a table, view or sequence in it yet; those of extensions do not count.
+///
+/// # Errors
+/// An outage.
+pub async fn is_empty(pool: &Pool) -> Result<bool, StoreError> {
+    let session = pool.session().await?;
+    let row = session
+        .query_one(
+            "SELECT NOT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+             WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' \
+             AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'))",
+            &[],
+        )
+        .await
+        .map_err(|error| StoreError::from_pg("look whether the database is empty", &error))?;
+    session.release();
+    Ok(row.get(0))
+}
+
+async fn run(pool: &Pool, sql: &str) -> Result<(), StoreError> {
+    const DOING: &str = "make or drop a database";
+    let session = pool.session().await?;
+    let fail = |error| StoreError::from_pg(DOING, &error);
+    session
+        .batch_execute("SET statement_timeout = 0; SET lock_timeout = 0")
+        .await
+        .map_err(fail)?;
+    // Dropped, not released: its time-outs are not those of the others.
+    session.batch_execute(sql).await.map_err(fail)
+}
+
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_database_of_the_same_server_keeps_all_else() {
+        let config = Config::with_url("postgres://me:pw@a:1,b:2/flumen?sslmode=disable");
+        let other = other(&config, "copy").expect("valid");
+        assert_eq!(
+            other.url.expose_secret(),
+            "postgres://me:pw@a:1,b:2/copy?sslmode=disable"
+        );
+    }
+
+    #[test]
+    fn names_are_quoted() {
+        assert_eq!(quoted(r#"odd"name"#), r#""odd""name""#);
+    }
+}
