@@ -94,6 +94,7 @@ impl Application {
             config.feed.topic.clone(),
             config.query.poll_interval,
             stopping.clone(),
+            metrics.clone(),
         );
         let exports = Seats::new(
             "exports",

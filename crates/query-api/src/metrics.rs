@@ -1,6 +1,7 @@
 //! What query-api counts beside its requests.
 
 use std::fmt::Write as _;
+use std::time::Instant;
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{
@@ -9,6 +10,7 @@ use prometheus_client::encoding::{
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
+use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use store::Pool;
 use store::read::ReadError;
@@ -36,12 +38,68 @@ struct FailureLabel {
     reason: Failure,
 }
 
+/// What is read from PostgreSQL; each has its own budget of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Kind {
+    Page,
+    Event,
+    Feed,
+    Tail,
+    Stats,
+    Facets,
+    Export,
+    Operator,
+}
+
+impl Kind {
+    const ALL: [Self; 8] = [
+        Self::Page,
+        Self::Event,
+        Self::Feed,
+        Self::Tail,
+        Self::Stats,
+        Self::Facets,
+        Self::Export,
+        Self::Operator,
+    ];
+}
+
+impl EncodeLabelValue for Kind {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), std::fmt::Error> {
+        encoder.write_str(match self {
+            Self::Page => "page",
+            Self::Event => "event",
+            Self::Feed => "feed",
+            Self::Tail => "tail",
+            Self::Stats => "stats",
+            Self::Facets => "facets",
+            Self::Export => "export",
+            Self::Operator => "operator",
+        })
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct KindLabel {
+    kind: Kind,
+}
+
+/// From half a millisecond, which is a page from memory, to the longest budget of anything that somebody waits for.
+fn database() -> Histogram {
+    Histogram::new([
+        0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
+    ])
+}
+
 /// Handles of query-api's own metrics.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Metrics {
     events: Counter,
     event_bytes: Counter,
     failures: Family<FailureLabel, Counter>,
+    database: Family<KindLabel, Histogram>,
+    /// Bytes of exports before they are compressed.
+    pub(crate) export_bytes: Counter,
     /// Requests that wait for something to be stored.
     pub(crate) waiting: Gauge,
     /// Tails that are open.
@@ -54,7 +112,20 @@ pub(crate) struct Metrics {
 
 impl Metrics {
     pub(crate) fn register(registry: &mut Registry, pool: &Pool) -> Self {
-        let metrics = Self::default();
+        let metrics = Self {
+            events: Counter::default(),
+            event_bytes: Counter::default(),
+            failures: Family::default(),
+            database: Family::new_with_constructor(database as fn() -> Histogram),
+            export_bytes: Counter::default(),
+            waiting: Gauge::default(),
+            tails: Gauge::default(),
+            exports: Gauge::default(),
+            answer_bytes: Gauge::default(),
+        };
+        for kind in Kind::ALL {
+            drop(metrics.database.get_or_create(&KindLabel { kind }));
+        }
         for reason in [Failure::Timeout, Failure::Unavailable, Failure::Other] {
             let _ = metrics.failures.get_or_create(&FailureLabel { reason });
         }
@@ -82,6 +153,16 @@ impl Metrics {
             metrics.exports.clone(),
         );
         registry.register(
+            "export_bytes",
+            "Bytes of exports before they are compressed",
+            metrics.export_bytes.clone(),
+        );
+        registry.register(
+            "database_seconds",
+            "Time of a read with PostgreSQL, waiting for a connection included; of an export, of each of its parts",
+            metrics.database.clone(),
+        );
+        registry.register(
             "answer_bytes",
             "Bytes of answers that were not sent yet",
             metrics.answer_bytes.clone(),
@@ -100,6 +181,15 @@ impl Metrics {
         self.event_bytes.inc_by(bytes as u64);
     }
 
+    /// Times a read; one that nobody waits for any more counts too.
+    pub(crate) async fn read<T>(&self, kind: Kind, asked: impl Future<Output = T>) -> T {
+        let _timer = Timer {
+            seconds: self.database.get_or_create_owned(&KindLabel { kind }),
+            started: Instant::now(),
+        };
+        asked.await
+    }
+
     pub(crate) fn failed(&self, error: &ReadError) {
         let reason = match error {
             ReadError::Timeout { .. } => Failure::Timeout,
@@ -108,6 +198,18 @@ impl Metrics {
             ReadError::Fatal(_) => Failure::Other,
         };
         self.failures.get_or_create(&FailureLabel { reason }).inc();
+    }
+}
+
+/// Tells how long it lived.
+struct Timer {
+    seconds: Histogram,
+    started: Instant,
+}
+
+impl Drop for Timer {
+    fn drop(&mut self) {
+        self.seconds.observe(self.started.elapsed().as_secs_f64());
     }
 }
 

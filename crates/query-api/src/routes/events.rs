@@ -9,6 +9,7 @@ use store::read::{Order, PageQuery};
 
 use super::{Caller, State, known, push_cursor};
 use crate::cursor::Binding;
+use crate::metrics::Kind;
 use crate::params::{Arity, Params, wrong};
 
 pub(crate) const LISTED: [(&str, Arity); 7] = [
@@ -54,9 +55,12 @@ pub(super) async fn list(
         max_bytes: page.max_bytes.as_usize(),
         fields: params.fields()?,
     };
-    let found = timing::database(&request, state.reader.page(&query))
-        .await
-        .map_err(|failure| state.failed(failure))?;
+    let found = timing::database(
+        &request,
+        state.metrics.read(Kind::Page, state.reader.page(&query)),
+    )
+    .await
+    .map_err(|failure| state.failed(failure))?;
     let next = found.next.map(|place| state.cursors.page(&binding, place));
     let prev = found.prev.map(|place| state.cursors.page(&binding, place));
     let mut rest = b"]".to_vec();
@@ -87,9 +91,14 @@ pub(super) async fn one(
     // Before the first look, so that nothing can be stored between it and the waiting.
     let mut waiter = state.watch.enter(params.wait(query.max_wait)?);
     loop {
-        let found = timing::database(&request, state.reader.event(uid, &caller.rights))
-            .await
-            .map_err(|failure| state.failed(failure))?;
+        let found = timing::database(
+            &request,
+            state
+                .metrics
+                .read(Kind::Event, state.reader.event(uid, &caller.rights)),
+        )
+        .await
+        .map_err(|failure| state.failed(failure))?;
         if let Some(events) = found {
             state.metrics.served(&events);
             let body = events.into_members();

@@ -34,6 +34,7 @@ use tokio::time::{sleep, timeout};
 use super::{Caller, State, known};
 use crate::cursor::Binding;
 use crate::export::{Coding, Compressor, Encoder, Format, Formulas};
+use crate::metrics::Kind;
 use crate::params::{Arity, Params, wrong};
 use crate::tail::Seat;
 
@@ -295,18 +296,20 @@ impl Job {
             return Err(Broken);
         };
         let (mut rows, mut last) = (0, None);
+        let reading = self.export.read(|row| {
+            encoder.row(out, row);
+            rows += 1;
+            last = Some((row.time(), row.uid()));
+            if out.len() >= CHUNK_BYTES || encoder.is_full() {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        });
         let has_more = self
-            .export
-            .read(|row| {
-                encoder.row(out, row);
-                rows += 1;
-                last = Some((row.time(), row.uid()));
-                if out.len() >= CHUNK_BYTES || encoder.is_full() {
-                    ControlFlow::Break(())
-                } else {
-                    ControlFlow::Continue(())
-                }
-            })
+            .state
+            .metrics
+            .read(Kind::Export, reading)
             .await
             .map_err(|failure| {
                 // Logged and counted; the client sees that the file broke off.
@@ -364,6 +367,7 @@ impl Job {
         if let Some(sum) = &mut self.sum {
             sum.update(&chunk);
         }
+        self.state.metrics.export_bytes.inc_by(chunk.len() as u64);
         let compressor = self.compressor.as_mut().ok_or(Broken)?;
         let chunk = compressor.push(chunk).map_err(|_| Broken)?;
         self.hand_over(chunk).await

@@ -8,6 +8,7 @@ use service::problem::Problem;
 use store::read::{Facet, FacetQuery, GroupBy};
 
 use super::{Caller, State};
+use crate::metrics::Kind;
 use crate::params::{Arity, Params};
 
 pub(crate) const KNOWN: [(&str, Arity); 5] = [
@@ -50,9 +51,14 @@ async fn list(request: &HttpRequest, state: &State, of: GroupBy) -> Result<HttpR
         of,
         limit: params.limit(DEFAULT_LIMIT.min(most), most)?,
     };
-    let found = timing::database(request, state.reader.facets(&asked))
-        .await
-        .map_err(|failure| state.failed(failure))?;
+    let found = timing::database(
+        request,
+        state
+            .metrics
+            .read(Kind::Facets, state.reader.facets(&asked)),
+    )
+    .await
+    .map_err(|failure| state.failed(failure))?;
     let values: Vec<Value> = found.values.into_iter().map(shown).collect();
     Ok(HttpResponse::Ok().json(json!({ "values": values, "more": found.has_more })))
 }

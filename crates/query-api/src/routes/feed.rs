@@ -10,6 +10,7 @@ use store::read::{FeedPage, FeedPosition, FeedQuery};
 
 use super::{Caller, State, known, push_cursor};
 use crate::cursor::Binding;
+use crate::metrics::Kind;
 use crate::params::{Arity, Params, wrong};
 
 pub(crate) const LISTED: [(&str, Arity); 5] = [
@@ -92,9 +93,14 @@ async fn follow(
     // Before the first look, so that nothing can be stored between it and the waiting.
     let mut waiter = state.watch.enter(wait);
     let read = async |at: &FeedPosition| {
-        timing::database(request, state.reader.feed(topic, at, asked))
-            .await
-            .map_err(|failure| state.failed(failure))
+        timing::database(
+            request,
+            state
+                .metrics
+                .read(Kind::Feed, state.reader.feed(topic, at, asked)),
+        )
+        .await
+        .map_err(|failure| state.failed(failure))
     };
     let mut page = read(&at).await?;
     while page.events.is_empty() {

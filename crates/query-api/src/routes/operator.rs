@@ -16,6 +16,7 @@ use store::{StoreError, checkpoints};
 use tracing::{error, warn};
 
 use super::{State, admit};
+use crate::metrics::Kind;
 use crate::params::{Arity, Params};
 
 pub(crate) const LETTERS: [(&str, Arity); 3] = [
@@ -40,7 +41,13 @@ pub(super) async fn lag(
     admit(&request, &state, Scope::Operator)?;
     Params::read(request.query_string(), &[], 0)?;
     let topic = &state.config.feed.topic;
-    let found = timing::database(&request, checkpoints::of_topic(&state.pool, topic)).await;
+    let found = timing::database(
+        &request,
+        state
+            .metrics
+            .read(Kind::Operator, checkpoints::of_topic(&state.pool, topic)),
+    )
+    .await;
     let partitions: Vec<Value> = found
         .map_err(failed)?
         .into_iter()
@@ -75,7 +82,9 @@ pub(super) async fn dead_letters(
     let most = u32::try_from(limit + 1).unwrap_or(u32::MAX);
     let asked =
         dead_letters::newest_first(&state.pool, below, params.one("reason"), most, VALUE_BYTES);
-    let found = timing::database(&request, asked).await.map_err(failed)?;
+    let found = timing::database(&request, state.metrics.read(Kind::Operator, asked))
+        .await
+        .map_err(failed)?;
     let next = found
         .get(limit)
         .and_then(|_| found.get(limit - 1))

@@ -10,6 +10,7 @@ use service::problem::{ErrorCode, Problem};
 use store::read::{GroupBy, Series, StatsQuery};
 
 use super::{Caller, State};
+use crate::metrics::Kind;
 use crate::params::{Arity, Params, wrong};
 
 pub(crate) const KNOWN: [(&str, Arity); 6] = [
@@ -62,9 +63,12 @@ pub(super) async fn count(
         by: by.unwrap_or(GroupBy::Nothing),
         max_series: stats.max_series,
     };
-    let found = timing::database(&request, state.reader.stats(&asked))
-        .await
-        .map_err(|failure| state.failed(failure))?;
+    let found = timing::database(
+        &request,
+        state.metrics.read(Kind::Stats, state.reader.stats(&asked)),
+    )
+    .await
+    .map_err(|failure| state.failed(failure))?;
     let starts: Vec<String> = (window.from..window.to)
         .step_by(usize::try_from(bucket).unwrap_or(usize::MAX))
         .map(|second| at(second).to_string())

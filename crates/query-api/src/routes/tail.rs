@@ -21,6 +21,7 @@ use tokio::time::{Instant, timeout};
 
 use super::{Caller, State, known};
 use crate::cursor::Binding;
+use crate::metrics::Kind;
 use crate::params::{Arity, Params};
 use crate::tail::{News, Seat};
 
@@ -185,7 +186,7 @@ impl Tail {
             }
             let topic = &self.state.config.feed.topic;
             let read = self.state.reader.follow(topic, &self.at, &self.query);
-            let (page, heads) = match read.await {
+            let (page, heads) = match self.state.metrics.read(Kind::Tail, read).await {
                 Ok(found) => found,
                 Err(ReadError::LogReplaced) => {
                     self.at = now.clone();

@@ -16,6 +16,8 @@ use store::read::{
 use tokio::sync::{Notify, broadcast, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::metrics::{Kind, Metrics};
+
 /// Parts of the feed that are kept for those who are behind. With [`PART_BYTES`], the memory that all tails share.
 const PARTS: usize = 32;
 const PART_EVENTS: usize = 1_000;
@@ -58,6 +60,7 @@ impl Hub {
         topic: String,
         interval: Duration,
         stopping: CancellationToken,
+        metrics: Metrics,
     ) -> Self {
         let (news, _) = broadcast::channel(PARTS);
         let (position, position_seen) = watch::channel(None);
@@ -69,6 +72,7 @@ impl Hub {
             news: news.clone(),
             position,
             someone: Arc::clone(&someone),
+            metrics,
         };
         let end = stopping.clone();
         tokio::spawn(async move { end.run_until_cancelled(task.run()).await });
@@ -101,6 +105,7 @@ struct Task {
     news: broadcast::Sender<News>,
     position: watch::Sender<Option<FeedPosition>>,
     someone: Arc<Notify>,
+    metrics: Metrics,
 }
 
 impl Task {
@@ -154,7 +159,8 @@ impl Task {
         if self.position.borrow().is_none() {
             self.position.send_replace(Some(from.clone()));
         }
-        let (page, heads) = self.reader.follow(&self.topic, from, query).await?;
+        let reading = self.reader.follow(&self.topic, from, query);
+        let (page, heads) = self.metrics.read(Kind::Tail, reading).await?;
         let next = page.next;
         if !heads.is_empty() {
             let events = page.events.iter().map(<[u8]>::to_vec);

@@ -45,6 +45,9 @@ async fn metrics_tell_what_was_served_and_the_configuration_shows_no_secret() {
         "flumen_query_events_served_total 1",
         "flumen_query_failures_total{reason=\"timeout\"} 0",
         "flumen_query_connections_max 16",
+        "flumen_query_database_seconds_count{kind=\"page\"} 1",
+        "flumen_query_database_seconds_count{kind=\"stats\"} 0",
+        "flumen_query_export_bytes_total 0",
         "process_resident_memory_bytes",
     ] {
         assert!(text.contains(expected), "{expected} is missing in\n{text}");
