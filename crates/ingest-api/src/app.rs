@@ -85,7 +85,7 @@ impl Application {
         let config = loaded.config.clone();
         let mut registry = service::metrics::registry("ingest-api", env!("CARGO_PKG_VERSION"));
         let edge = Edge::new(&mut registry);
-        let metrics = Metrics::register(&mut registry);
+        let metrics = Metrics::register(&mut registry, &config.metrics);
         let producer_metrics = ProducerMetrics::default();
         producer_metrics.register(&mut registry);
 

@@ -15,6 +15,9 @@ pub const DEFAULT_TOML: &str = include_str!("../config/default.toml");
 /// Room that a record needs beside its data: the longest attributes that are taken, with their names.
 const ATTRIBUTES_BYTES: usize = 512 << 10;
 
+/// More series than a Prometheus should be given by one process.
+const MOST_SOURCES: usize = 10_000;
+
 /// Everything ingest-api can be told.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -37,6 +40,8 @@ pub struct Config {
     pub answer: Answer,
     /// When traffic is wanted.
     pub health: Health,
+    /// What is told of the events.
+    pub metrics: Metrics,
     /// Logs and traces.
     pub telemetry: Telemetry,
     /// The end.
@@ -104,6 +109,14 @@ pub struct Health {
     /// How often this is looked at.
     #[serde(with = "units::duration")]
     pub interval: Duration,
+}
+
+/// `[metrics]`: what is told of the events.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Metrics {
+    /// Most sources that have series of their own.
+    pub max_sources: usize,
 }
 
 impl Body {
@@ -197,6 +210,10 @@ impl Config {
             let why = "must be at least kafka.producer.delivery_timeout, or events are stored that were answered 503";
             return fault("answer.ack_timeout", why.to_owned());
         }
+        if self.metrics.max_sources > MOST_SOURCES {
+            let why = format!("must be at most {MOST_SOURCES}: each has three series");
+            return fault("metrics.max_sources", why);
+        }
         let times = [
             ("body.chunk_timeout", body.chunk_timeout),
             ("body.timeout", body.timeout),
@@ -232,6 +249,7 @@ mod tests {
             Limits::default(),
             "the reference documents the parser's defaults"
         );
+        assert_eq!(config.metrics.max_sources, 100);
     }
 
     #[test]
@@ -245,6 +263,7 @@ mod tests {
             ("body.max_key_share", "7.0"),
             ("body.timeout", "0s"),
             ("answer.ack_timeout", "1s"),
+            ("metrics.max_sources", "10001"),
         ] {
             let text = Config::load(layers().set(key, value))
                 .expect_err(key)

@@ -18,6 +18,7 @@
 mod admission;
 mod answer;
 mod app;
+mod applications;
 mod body;
 mod config;
 mod encoding;

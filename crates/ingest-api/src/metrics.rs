@@ -9,6 +9,9 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
+use crate::applications::Applications;
+use crate::config;
+
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Outcome {
     outcome: &'static str,
@@ -30,6 +33,8 @@ pub(crate) struct Metrics {
     accepted: Counter,
     /// Rejected events by what is wrong with them.
     rejected: Family<Kind, Counter>,
+    /// Events by application.
+    pub(crate) applications: Applications,
     /// Bytes of bodies, unpacked.
     pub(crate) body_bytes: Counter,
     /// Bytes of bodies being read or waiting for their acknowledgement.
@@ -42,7 +47,7 @@ pub(crate) struct Metrics {
 
 impl Metrics {
     /// Makes the handles, each outcome at zero, and registers them.
-    pub(crate) fn register(registry: &mut Registry) -> Self {
+    pub(crate) fn register(registry: &mut Registry, config: &config::Metrics) -> Self {
         let events = Family::<Outcome, Counter>::default();
         for outcome in [
             "rejected",
@@ -67,6 +72,7 @@ impl Metrics {
             }),
             events,
             rejected,
+            applications: Applications::register(registry, config.max_sources),
             body_bytes: Counter::default(),
             in_flight_bytes: Gauge::default(),
             events_per_request: Histogram::new(exponential_buckets(1.0, 4.0, 8)),

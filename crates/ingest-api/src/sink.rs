@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use event::{Event, Rejection, RejectionKind, Uid};
 use kafka::{Countdown, Headers, Outcome, Producer, Record, SendError};
 
+use crate::applications::Tally;
 use crate::metrics::{FORBIDDEN, Metrics};
 
 /// What became of one event.
@@ -22,17 +23,17 @@ pub(crate) enum Verdict {
 
 /// Sends the events that are to be sent, waits for all of them under one deadline, and says what became of each.
 ///
-/// `may_send` is asked for every source, and is true of `sendable` events. `traceparent` goes with events that have none of their own. As soon as one
+/// `may_send` is asked for every source, and is true of `sendable` events. `traceparent` goes with events that have none of their own; `tally` counts by source. As soon as one
 /// record cannot be sent now but may be later, nothing more is sent and nothing is waited for: the answer is known, and
 /// the client is to send all of it again. Cancel safe in that records which were sent are still delivered.
-pub(crate) async fn deliver(
+pub(crate) async fn deliver<'e>(
     producer: &Producer,
-    events: Vec<Result<Event<'_>, Rejection>>,
+    events: Vec<Result<Event<'e>, Rejection>>,
     may_send: impl Fn(&str) -> bool,
     sendable: usize,
     traceparent: Option<&str>,
     timeout: Duration,
-    metrics: &Metrics,
+    (metrics, mut tally): (&Metrics, Tally<'e>),
 ) -> Vec<Verdict> {
     let countdown = Countdown::new(sendable);
     let started = Instant::now();
@@ -41,8 +42,14 @@ pub(crate) async fn deliver(
     let mut verdicts = Vec::with_capacity(events.len());
     for event in events {
         verdicts.push(match event {
-            Err(rejection) => Verdict::Rejected(rejection),
-            Ok(event) if !may_send(&event.source) => Verdict::Forbidden(event.source.into_owned()),
+            Err(rejection) => {
+                tally.unread();
+                Verdict::Rejected(rejection)
+            }
+            Ok(event) if !may_send(&event.source) => {
+                tally.forbidden(&event.source);
+                Verdict::Forbidden(event.source.into_owned())
+            }
             Ok(event) => {
                 if let Some(error) = hopeless {
                     countdown.fail(sent, error);
@@ -53,7 +60,9 @@ pub(crate) async fn deliver(
                 }
                 sent += 1;
                 // To be taken back where the countdown says otherwise.
-                Verdict::Accepted(event.uid())
+                let verdict = Verdict::Accepted(event.uid());
+                tally.sent(event.source);
+                verdict
             }
         });
     }
@@ -74,6 +83,7 @@ pub(crate) async fn deliver(
         }
     }
     count(&verdicts, metrics);
+    tally.count(&verdicts);
     verdicts
 }
 

@@ -143,7 +143,10 @@ async fn accept(
         sendable,
         traceparent.as_deref(),
         timeout,
-        &ingest.metrics,
+        (
+            &ingest.metrics,
+            ingest.metrics.applications.request(&key.name),
+        ),
     )
     .await;
     log_refusals(&verdicts, &key);

@@ -4,6 +4,7 @@ mod bodies;
 mod events;
 mod harness;
 mod keys;
+mod metrics;
 mod modes;
 mod outage;
 mod pressure;
