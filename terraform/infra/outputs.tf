@@ -10,7 +10,7 @@ locals {
       "load-balancer.sg"          = module.network.security_group_ids["load_balancer"]
       "load-balancer.subnets"     = join(",", module.network.public_subnet_ids)
       "backups.bucket"            = module.backups.bucket
-      "image.registry"            = var.registry.create ? module.ecr[0].registry : ""
+      "image.registry"            = var.registry.create ? module.ecr[0].registry : var.registry.address
       "kafka.bootstrap.iam"       = var.kafka == null ? "" : module.msk[0].bootstrap_brokers.iam
       "kafka.bootstrap.scram"     = var.kafka == null ? "" : module.msk[0].bootstrap_brokers.scram
       "kafka.bootstrap.tls"       = var.kafka == null ? "" : module.msk[0].bootstrap_brokers.tls
@@ -91,7 +91,7 @@ output "database_admin_secret_arn" {
 }
 
 output "secret_names" {
-  description = "Names of the secrets in Secrets Manager; api-keys and relay are to be filled by hand."
+  description = "Names of the secrets in Secrets Manager; api-keys, relay and smoke are to be filled by hand."
   value       = module.secrets.names
 }
 

@@ -173,15 +173,21 @@ variable "database" {
 }
 
 variable "registry" {
-  description = "ECR: whether this environment owns the repositories (one environment an account does), how long images stay, who else pulls."
+  description = "ECR: whether this environment owns the repositories (one does, the others name its address), how long images stay, who else pulls."
   type = object({
     create            = optional(bool, true)
+    address           = optional(string)
     pull_request_days = optional(number, 7)
     commits_kept      = optional(number, 50)
     pull_account_ids  = optional(set(string), [])
     enhanced_scanning = optional(bool, false)
   })
   default = {}
+
+  validation {
+    condition     = var.registry.create != (var.registry.address != null)
+    error_message = "registry: either create the repositories here, or give the address of those that another environment made; images are promoted by digest, so both run the same ones."
+  }
 }
 
 variable "backups" {

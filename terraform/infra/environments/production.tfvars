@@ -22,7 +22,8 @@ repository         = "acme/flumen" # yours
 network = {
   cidr                = "10.20.0.0/16"
   nat_gateways        = "per_zone"
-  load_balancer_cidrs = ["0.0.0.0/0"] # producers and third parties; narrow it if you know them
+  load_balancer_cidrs = ["0.0.0.0/0"]               # producers and third parties; narrow it if you know them
+  node_egress_ports   = { https = 443, smtp = 587 } # alert-relay's mails; without smtp when it sends by an HTTP API
 }
 
 cluster = {
@@ -34,6 +35,8 @@ cluster = {
 }
 
 kafka = {
+  # The charts log in by SCRAM; IAM is for KEDA, where it is asked to, and for operators.
+  authentication = { iam = true, scram = true }
   instance_type  = "kafka.m7g.large"
   volume_gib     = 500
   volume_max_gib = 2000
@@ -53,6 +56,9 @@ backups = {
   lock_days      = 30
   retention_days = 180
 }
+
+# What staging has run is what production runs: the same images, by digest, from staging's account.
+registry = { create = false, address = "111111111111.dkr.ecr.eu-central-1.amazonaws.com/flumen" } # yours
 
 dns          = { domain = "events.example.com" }
 github       = {}

@@ -23,6 +23,7 @@ network = {
   nat_gateways        = "single"
   load_balancer_cidrs = ["203.0.113.0/24"] # your office or VPN; staging is closed to everybody else
   flow_logs_days      = 30
+  node_egress_ports   = { https = 443, smtp = 587 } # alert-relay's mails; without smtp when it sends by an HTTP API
 }
 
 cluster = {
@@ -34,6 +35,8 @@ cluster = {
 }
 
 kafka = {
+  # The charts log in by SCRAM; IAM is for KEDA, where it is asked to, and for operators.
+  authentication = { iam = true, scram = true }
   instance_type  = "kafka.m7g.large" # the smallest with KRaft
   volume_gib     = 50
   volume_max_gib = 200
@@ -53,5 +56,15 @@ backups = {
   retention_days = 31
 }
 
-dns    = { domain = "staging.events.example.com" }
-github = {}
+dns = {
+  domain = "staging.events.example.com"
+  hosts  = ["ingest", "query", "*"] # * for previews, fb-<n>
+}
+
+# The images of every environment are made and kept here; production pulls them by digest.
+registry = { pull_account_ids = ["222222222222"] } # production's
+
+github = {
+  # Images are pushed from main and from pull requests that ask for a preview; jobs of the environment sweep them.
+  push_subjects = ["ref:refs/heads/main", "pull_request", "environment:staging"]
+}

@@ -52,16 +52,17 @@ variable "kafka_users" {
 }
 
 variable "containers" {
-  description = "Secrets whose content people write: API keys, the relay's targets. Terraform makes the container and never sees the content."
+  description = "Secrets whose content people write: API keys, the relay's files, tokens of the smoke test. Terraform makes the container and never sees the content."
   type        = map(string)
   default = {
     api-keys = "keys file of both APIs, made by flumen keys create"
-    relay    = "where alert-relay sends: webhooks and their tokens"
+    relay    = "alert-relay: JSON with its two files, config (relay.toml) and senders (senders.toml)"
+    smoke    = "tokens of the smoke test: JSON with producer and reader"
   }
 }
 
 variable "credentials_version" {
-  description = "Raise by one to give every database role and Kafka user a new password; services follow by /reload after the next provision job."
+  description = "Raise by one to give every database role and Kafka user a new password; how each follows is in docs/runbooks/rotate-certificates-and-secrets.md."
   type        = number
   default     = 1
 

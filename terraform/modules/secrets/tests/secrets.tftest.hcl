@@ -50,7 +50,7 @@ run "content_that_people_write_is_not_terraforms" {
   command = plan
 
   assert {
-    condition     = toset(keys(aws_secretsmanager_secret.container)) == toset(["api-keys", "relay"]) && length(aws_secretsmanager_secret_version.kafka) == 0
+    condition     = toset(keys(aws_secretsmanager_secret.container)) == toset(["api-keys", "relay", "smoke"]) && length(aws_secretsmanager_secret_version.kafka) == 0
     error_message = "a container is missing"
   }
 }
