@@ -1,5 +1,6 @@
-//! `migrate`, `provision`, `dead-letters` and `maintain` as an operator runs them: the binary, on a real Kafka and PostgreSQL.
+//! `migrate`, `provision`, `dead-letters`, `maintain` and `backup` as an operator runs them: the binary, on a real Kafka and PostgreSQL.
 
+mod backup;
 mod repeat;
 mod replay;
 mod support;
