@@ -198,7 +198,19 @@ impl Postgres {
 
     /// Starts it again, at its old address, after [`Postgres::stop`], [`Postgres::kill`] or its own end.
     pub async fn start_again(&mut self) -> Result<(), Error> {
-        self.launch().await
+        let deadline = Instant::now() + START_BUDGET;
+        loop {
+            match self.launch().await {
+                // The backends of a killed server notice its death one by one, and a slow disk holds them up: there is no start before the last is gone.
+                Err(Error::Died { tail, .. })
+                    if tail.contains("pre-existing shared memory block")
+                        && Instant::now() < deadline =>
+                {
+                    tokio::time::sleep(LOOK).await;
+                }
+                other => return other,
+            }
+        }
     }
 
     async fn launch(&mut self) -> Result<(), Error> {
