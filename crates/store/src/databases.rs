@@ -1,4 +1,4 @@
-//! Databases of the same server, beside the one that is configured: made, dropped, addressed, and whether there is anything in one.
+//! Databases of the same server, beside the one that is configured: made, dropped, addressed, and what a restore asks of one.
 
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -69,6 +69,52 @@ pub async fn is_empty(pool: &Pool) -> Result<bool, StoreError> {
         .map_err(|error| StoreError::from_pg("look whether the database is empty", &error))?;
     session.release();
     Ok(row.get(0))
+}
+
+/// The programs that are connected to the database besides this one, by the names they gave.
+///
+/// # Errors
+/// An outage.
+pub async fn programs(pool: &Pool) -> Result<Vec<String>, StoreError> {
+    let session = pool.session().await?;
+    let rows = session
+        .query(
+            "SELECT DISTINCT application_name FROM pg_stat_activity WHERE datname = current_database() \
+             AND backend_type = 'client backend' AND application_name <> current_setting('application_name') ORDER BY 1",
+            &[],
+        )
+        .await
+        .map_err(|error| StoreError::from_pg("look who is connected", &error))?;
+    session.release();
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
+/// Takes Flumen's functions away from everybody, to whom PostgreSQL gives every new function: a dump without rights does not say that
+/// the migrations had done so. Those who are to call one have a grant.
+///
+/// # Errors
+/// An outage.
+pub async fn close_functions(pool: &Pool) -> Result<(), StoreError> {
+    let session = pool.session().await?;
+    let fail = |error| StoreError::from_pg("take the functions from everybody", &error);
+    let found = session
+        .query(
+            "SELECT p.oid::regprocedure::text FROM pg_proc p WHERE p.pronamespace = current_schema()::regnamespace \
+             AND p.proname ~ '^flumen_'",
+            &[],
+        )
+        .await
+        .map_err(fail)?;
+    for row in found {
+        // The name comes from the catalogue, quoted by the server.
+        let function: String = row.get(0);
+        session
+            .batch_execute(&format!("REVOKE ALL ON FUNCTION {function} FROM PUBLIC"))
+            .await
+            .map_err(fail)?;
+    }
+    session.release();
+    Ok(())
 }
 
 async fn run(pool: &Pool, sql: &str) -> Result<(), StoreError> {

@@ -34,6 +34,13 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         databases::is_empty(&pool).await?,
         "the database is not empty: a restore never overwrites, and makes the tables itself. Make a new one (`create database ..`) and name it in database.url"
     );
+    // A writer would find the tables without its checkpoints, and begin anew.
+    let programs = databases::programs(&pool).await?;
+    if let Some(writer) = programs.iter().find(|name| name.contains("writer")) {
+        anyhow::bail!(
+            "{writer} is connected to the database: stop the writers first, or restore into a database of another name and rename it at the end"
+        );
+    }
     let begun = Instant::now();
     into(&chosen, &target, &manifest, &config.database).await?;
     let found = census::take(&pool)
@@ -41,6 +48,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         .context("count what was restored")?;
     compare(&manifest, &found)?;
     // Roles and grants are this server's own, and are not in the dump.
+    databases::close_functions(&pool).await?;
     store::migrate::migrate(&pool)
         .await
         .context("bring the schema and its grants up to date")?;

@@ -142,6 +142,16 @@ impl Server {
         census::take(&self.pool).await.expect("counted")
     }
 
+    /// What psql answers.
+    fn sql(&self, statement: &str) -> String {
+        let output = Command::new(programs().join("psql"))
+            .args([self.database.url(), "--no-psqlrc", "-Atc", statement])
+            .output()
+            .expect("psql starts");
+        assert!(output.status.success(), "{statement}: {output:?}");
+        String::from_utf8(output.stdout).expect("text")
+    }
+
     async fn is_empty(&self) -> bool {
         databases::is_empty(&self.pool).await.expect("looked")
     }

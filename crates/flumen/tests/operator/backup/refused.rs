@@ -173,3 +173,21 @@ async fn an_altered_name_leads_nowhere_else() {
     );
     assert!(empty.is_empty().await);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_a_writer_waits_for_is_not_restored_under_its_hands() {
+    let (place, _server) = made().await;
+    let empty = Server::empty().await;
+    let mut config = store::Config::with_url(empty.database.url());
+    config.application_name = "flumen-writer".to_owned();
+    let writer = store::Pool::new(&config).expect("a pool");
+    writer.health().await.expect("connected");
+    let from = place.text();
+    let said = empty.refused(&["restore", "--from", &from], 1).await;
+    assert!(
+        said.contains("flumen-writer is connected to the database: stop the writers first"),
+        "{said}"
+    );
+    assert!(empty.is_empty().await);
+    drop(writer);
+}

@@ -65,6 +65,38 @@ async fn a_backup_restores_every_row_and_the_writer_goes_on_at_its_checkpoint() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_restored_database_is_as_closed_as_a_migrated_one() {
+    let (place, server, other) = (
+        Place::new(),
+        Server::migrated().await,
+        Server::empty().await,
+    );
+    let to = place.text();
+    server.succeed(&["create", "--to", &to, "--plain"]).await;
+    other.succeed(&["restore", "--from", &to]).await;
+    // Functions: PostgreSQL gives a new one to everybody. Tables, views and schemas: who may what.
+    let rights = "SELECT 'function', p.oid::regprocedure::text, p.proacl::text FROM pg_proc p \
+        WHERE pronamespace = 'public'::regnamespace AND proname LIKE 'flumen%' \
+        UNION ALL SELECT 'table', c.oid::regclass::text, c.relacl::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+        WHERE nspname IN ('public', 'analytics') AND relkind IN ('r', 'p', 'v') \
+        UNION ALL SELECT 'schema', nspname, nspacl::text FROM pg_namespace WHERE nspname = 'analytics' ORDER BY 1, 2";
+    let (wanted, found) = (server.sql(rights), other.sql(rights));
+    assert!(wanted.contains("flumen_ensure_partition"), "{wanted}");
+    assert_eq!(sorted(&wanted), sorted(&found));
+}
+
+/// The lines, each with its rights in one order: grants made in another order are the same grants.
+fn sorted(text: &str) -> Vec<Vec<&str>> {
+    text.lines()
+        .map(|line| {
+            let mut parts: Vec<&str> = line.split(['|', ',', '{', '}']).collect();
+            parts.sort_unstable();
+            parts
+        })
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_encrypted_backup_shows_nothing_and_opens_with_an_identity_of_its_recipients() {
     let (place, stranger, server) = (Place::new(), Place::new(), Server::filled().await);
     let to = place.text();
