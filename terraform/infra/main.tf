@@ -221,6 +221,7 @@ module "iam" {
     environment      = var.environment
     create_provider  = var.github.create_provider
     push_subjects    = var.github.push_subjects
+    smoke_secret     = { arn = module.secrets.container_arns["smoke"], kms_key_arn = module.keys.arns["secrets"] }
     repository_arns  = var.registry.create ? module.ecr[0].repository_arns : []
     state_bucket_arn = var.github.state_bucket_arn
   }

@@ -105,7 +105,8 @@ def raw(port, ca, path):
         return int(s.makefile('rb').readline().split()[1])
 
 
-def door(folder):
+def open_door(folder):
+    """nginx as Compose runs it, in front of the stack: its address, the authority of its certificate, the port of its stub_status."""
     run = folder / 'run'
     run.mkdir()
     subprocess.run(['sh', ROOT / 'docker/setup', run], check=True, capture_output=True)
@@ -130,8 +131,14 @@ def door(folder):
     ca = str(run / 'tls/ca.crt')
     context = ssl.create_default_context(cafile=ca)
     base = f'https://localhost:{https}'
-    producer, reader = STATE['keys']['producer'], STATE['keys']['reader']
     eventually('the door opens', lambda: request('GET', base + '/', context=context)[0] == 200 or request('GET', base + '/', context=context))
+    return base, ca, status
+
+
+def door(folder):
+    base, ca, status = open_door(folder)
+    context, https = ssl.create_default_context(cafile=ca), int(base.rsplit(':', 1)[1])
+    producer, reader = STATE['keys']['producer'], STATE['keys']['reader']
 
     body = json.dumps({'source': 'flumen-smoke', 'type': 'door.test', 'data': {'through': 'nginx'}}).encode()
     answer = request('POST', base + '/v1/events', producer, body, context)

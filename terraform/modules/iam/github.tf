@@ -1,6 +1,6 @@
 # GitHub Actions gets short-lived credentials by OIDC; no key is stored anywhere. Each role asks for the exact subject:
 #   images   push images from the main branch (or the subjects given)
-#   smoke    look at the cluster from outside, from jobs of this environment
+#   smoke    look at the cluster from outside, from jobs of this environment; read the tokens of the smoke test and no other secret
 #   plan     read everything but data and secrets, for `terraform plan` in jobs of this environment
 # Applying is for people and their own roles, or for Terraform Cloud: a role that may change everything is not handed to a workflow.
 
@@ -31,10 +31,22 @@ locals {
         Resource = try(var.github.repository_arns, [])
       },
     ]
-    smoke = [
+    smoke = concat([
       { Sid = "FindTheCluster", Effect = "Allow", Action = ["eks:DescribeCluster"], Resource = "arn:${local.partition}:eks:${local.region}:${local.account}:cluster/${var.cluster_name}" },
       { Sid = "ReadTheFacts", Effect = "Allow", Action = ["ssm:GetParameter"], Resource = "arn:${local.partition}:ssm:${local.region}:${local.account}:parameter/${var.name}/*" },
-    ]
+      ], [for statement in [
+        { Sid = "ReadTheTokens", Effect = "Allow", Action = ["secretsmanager:GetSecretValue"], Resource = try(var.github.smoke_secret.arn, "") },
+        {
+          Sid      = "DecryptThem"
+          Effect   = "Allow"
+          Action   = ["kms:Decrypt"]
+          Resource = try(var.github.smoke_secret.kms_key_arn, "")
+          Condition = { StringEquals = {
+            "kms:ViaService"                  = "secretsmanager.${local.region}.amazonaws.com"
+            "kms:EncryptionContext:SecretARN" = try(var.github.smoke_secret.arn, "")
+          } }
+        },
+    ] : statement if try(var.github.smoke_secret, null) != null])
     # Beside the managed policy ReadOnlyAccess, which reads data as well: that is taken back.
     plan = concat(
       [{

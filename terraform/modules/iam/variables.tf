@@ -87,13 +87,14 @@ variable "vpc_id" {
 }
 
 variable "github" {
-  description = "GitHub Actions by OIDC: repository (owner/name), environment of the deployments, whether this state owns the account's provider, repositories to push images into, and the secret-free state bucket for plans. Null: no roles for GitHub."
+  description = "GitHub Actions by OIDC: repository (owner/name), environment of the deployments, whether this state owns the account's provider, repositories to push images into, the secret with the tokens of the smoke test, and the secret-free state bucket for plans. Null: no roles for GitHub."
   type = object({
     repository       = string
     environment      = string
     create_provider  = optional(bool, true)
     repository_arns  = optional(list(string), [])
     push_subjects    = optional(list(string))
+    smoke_secret     = optional(object({ arn = string, kms_key_arn = string }))
     state_bucket_arn = optional(string)
   })
   default = null

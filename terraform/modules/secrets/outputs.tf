@@ -15,6 +15,11 @@ output "names" {
   )
 }
 
+output "container_arns" {
+  description = "Secrets that people write, by name."
+  value       = { for name, secret in aws_secretsmanager_secret.container : name => secret.arn }
+}
+
 output "kafka_secret_arns" {
   description = "Secrets of the SCRAM users, for MSK."
   value       = { for user, secret in aws_secretsmanager_secret.kafka : user => secret.arn }

@@ -165,6 +165,26 @@ run "github_by_exact_subject" {
   }
 }
 
+run "the_smoke_test_reads_its_tokens_and_no_other_secret" {
+  command = plan
+  variables {
+    github = {
+      repository   = "acme/flumen"
+      environment  = "staging"
+      smoke_secret = { arn = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:flumen-staging/smoke-AbCdEf", kms_key_arn = "arn:aws:kms:eu-central-1:111122223333:key/secrets" }
+    }
+  }
+
+  assert {
+    condition     = { for s in jsondecode(aws_iam_role_policy.github["smoke"].policy).Statement : s.Sid => s.Resource if s.Sid == "ReadTheTokens" } == { ReadTheTokens = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:flumen-staging/smoke-AbCdEf" }
+    error_message = "another secret than the smoke test's"
+  }
+  assert {
+    condition     = [for s in jsondecode(aws_iam_role_policy.github["smoke"].policy).Statement : s.Condition.StringEquals["kms:EncryptionContext:SecretARN"] if s.Sid == "DecryptThem"] == ["arn:aws:secretsmanager:eu-central-1:111122223333:secret:flumen-staging/smoke-AbCdEf"]
+    error_message = "the key opens other secrets as well"
+  }
+}
+
 run "nothing_for_what_is_not_there" {
   command = plan
   variables {
