@@ -180,6 +180,15 @@ check-observability: ## Alerts, dashboards, runbooks and the routing of alerts (
 check-terraform: ## Terraform: format, validate, test, policies; without a cloud or a registry (5 to 8 minutes)
 	@scripts/check-terraform
 
+# ------------------------------------------------------------------ environments on AWS
+ENVIRONMENT ?=
+.PHONY: smoke destroy
+smoke: ## Look at an environment from outside: ENVIRONMENT=staging or production (scripts/smoke says more)
+	@scripts/smoke "$(ENVIRONMENT)"
+
+destroy: ## Take an environment away, in order, and look for what is left: ENVIRONMENT=staging (scripts/destroy says more)
+	@scripts/destroy "$(ENVIRONMENT)"
+
 .PHONY: clean
 clean: ## Remove what was built; caches of Kafka and PostgreSQL stay
 	@rm -rf target
