@@ -5,6 +5,8 @@
 metadata:
   labels:
     {{- include "common.labels" . | nindent 4 }}
+  annotations:
+    {{- include "common.secretsVersion" $root | nindent 4 }}
 spec:
   serviceAccountName: flumen-operator
   automountServiceAccountToken: false

@@ -30,6 +30,11 @@ flumen.dev/preview: {{ . | quote }}
 {{- end -}}
 {{- end }}
 
+{{/* What a rotation changes: External Secrets fetches again, a job is another job, pods are replaced. */}}
+{{- define "common.secretsVersion" -}}
+flumen.dev/secrets-version: {{ .Values.secrets.version | int64 | toString | quote }}
+{{- end }}
+
 {{/* Order of installing for ArgoCD. Helm has its own order of kinds. */}}
 {{- define "common.wave" -}}
 {{- if eq .root.Values.hooks "argocd" -}}

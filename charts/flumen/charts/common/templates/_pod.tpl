@@ -171,6 +171,10 @@ metadata:
     {{- end }}
   annotations:
     kubectl.kubernetes.io/default-container: {{ .name }}
+    {{- /* Kafka's credentials, and the writer's of the database, are read at the start; query-api takes another password by /reload. */}}
+    {{- if or (eq .name "writer") (and (eq .name "ingest-api") (ne $root.Values.kafka.security.authentication "none")) }}
+    {{- include "common.secretsVersion" $root | nindent 4 }}
+    {{- end }}
     {{- with .values.podAnnotations }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
