@@ -23,6 +23,7 @@ use tracing::{info, warn};
 
 use crate::config::Config;
 use crate::cursor::Cursors;
+use crate::freshness;
 use crate::metrics::Metrics;
 use crate::routes::{self, Memory, State};
 use crate::tail::{Hub, Seats};
@@ -80,7 +81,12 @@ impl Application {
         }
         let stopping = CancellationToken::new();
         let metrics = Metrics::register(&mut registry, &pool);
-        let edge = Edge::new(&mut registry);
+        let edge = Edge::new(&mut registry).stamping(freshness::start(
+            pool.clone(),
+            config.feed.topic.clone(),
+            config.query.freshness_interval,
+            stopping.clone(),
+        ));
         let watch = Watch::start(
             reader.clone(),
             config.feed.topic.clone(),

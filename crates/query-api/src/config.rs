@@ -67,6 +67,9 @@ pub struct Query {
     /// How often the checkpoints are looked at while anyone waits.
     #[serde(with = "units::duration")]
     pub poll_interval: Duration,
+    /// How often it is looked how fresh the data is.
+    #[serde(with = "units::duration")]
+    pub freshness_interval: Duration,
     /// Memory for answers that were not sent yet.
     pub max_answer_memory: ByteSize,
     /// A client that takes nothing of a large answer for so long loses its connection.
@@ -224,6 +227,7 @@ impl Config {
         }
         let times = [
             ("query.poll_interval", self.query.poll_interval),
+            ("query.freshness_interval", self.query.freshness_interval),
             ("query.stalled_after", self.query.stalled_after),
             ("page.timeout", self.page.timeout),
             ("page.search", self.page.search),

@@ -21,6 +21,7 @@
 //! | `params` | the strict reading of parameters |
 //! | `data` | filters on what events hold |
 //! | `cursor` | signed places |
+//! | `freshness` | how fresh the data is, for the header of every answer |
 //! | `tail` | one reader of the feed for all tails |
 //! | `openapi` | the description of all routes |
 //! | `watch` | waiting for something to be stored |
@@ -31,6 +32,7 @@ mod cursor;
 mod data;
 mod error;
 mod export;
+mod freshness;
 #[doc(hidden)]
 pub mod fuzzing;
 mod metrics;

@@ -7,6 +7,7 @@ use service::openapi::{About, Operation, Outcome, Parameter, document};
 use service::problem::ErrorCode;
 use store::read::Field;
 
+use crate::freshness;
 use crate::params::Arity;
 use crate::routes::tables as known;
 
@@ -17,7 +18,8 @@ const ABOUT: About = About {
         A key with the scope `read` sees the sources that it was given; what it may not see looks like what is not there. Unknown and repeated \
         parameters are refused by name. Refusals are `application/problem+json` with a stable `type`; `/problems` lists them all.\n\n\
         Cursors are opaque: take them from an answer and send them back unchanged, with the same filters and the same key. Every `GET` can be asked \
-        with `HEAD`. A URL beyond 8 KiB is refused with 414; a request head beyond 128 KiB with a bare 431.",
+        with `HEAD`. Every answer, problems included, tells in `x-flumen-as-of` how fresh the data is: everything that was accepted before that moment is \
+        readable. A URL beyond 8 KiB is refused with 414; a request head beyond 128 KiB with a bare 431.",
     tags: &[
         ("events", "Stored events, by time or by uid."),
         ("feed", "Everything, in the order in which it was stored."),
@@ -53,7 +55,9 @@ pub fn openapi() -> String {
 }
 
 fn operations() -> Vec<Operation> {
-    [events(), feed(), counts(), operator(), about()].concat()
+    let all = [events(), feed(), counts(), operator(), about()].concat();
+    let fresh = |operation: Operation| operation.tells(freshness::AS_OF, FRESHNESS);
+    all.into_iter().map(fresh).collect()
 }
 
 fn get(
@@ -202,6 +206,9 @@ fn about() -> Vec<Operation> {
             .refuses(&STRICT),
     ]
 }
+
+const FRESHNESS: &str = "Everything that was accepted before this moment (RFC 3339) is readable. It stands still while a writer is silent, and is absent \
+    until the writers have told it once.";
 
 const TIMING: &str = "Milliseconds: `db;dur=1.2, total;dur=1.6`.";
 
@@ -448,11 +455,12 @@ fn shapes() -> Vec<(&'static str, Value)> {
             "Lag",
             json!({
                 "type": "object",
-                "required": ["topic", "total", "oldest_unwritten_seconds", "partitions"],
+                "required": ["topic", "total", "oldest_unwritten_seconds", "as_of", "partitions"],
                 "properties": {
                     "topic": text("The Kafka topic."),
                     "total": maybe_whole("Records that are not stored yet; null when no writer has told."),
-                    "oldest_unwritten_seconds": { "type": ["number", "null"], "description": "How long the oldest of them has waited; null when there is none, or no writer has told." },
+                    "oldest_unwritten_seconds": { "type": ["number", "null"], "description": "How long, at most, the oldest of them has waited; null when there is none, or no writer has told." },
+                    "as_of": maybe_time("Everything that was accepted before this moment is stored; null until the writer of each partition has told."),
                     "partitions": { "type": "array", "items": named("PartitionLag") },
                 },
             }),
@@ -461,13 +469,15 @@ fn shapes() -> Vec<(&'static str, Value)> {
             "PartitionLag",
             json!({
                 "type": "object",
-                "required": ["kafka_partition", "next_offset", "end_offset", "lag", "updated_at"],
+                "required": ["kafka_partition", "next_offset", "end_offset", "lag", "updated_at", "seen_at", "as_of"],
                 "properties": {
                     "kafka_partition": { "type": "integer", "format": "int32" },
                     "next_offset": whole("The next offset to be stored."),
                     "end_offset": maybe_whole("The end of the log; null when no writer has told."),
                     "lag": maybe_whole("Records between them; null when no writer has told."),
                     "updated_at": maybe_time("When the checkpoint was last moved."),
+                    "seen_at": maybe_time("When the writer last looked at the end of the log; a time that stands still tells that it is silent."),
+                    "as_of": maybe_time("Everything that was accepted before this moment is stored."),
                 },
             }),
         ),

@@ -146,6 +146,8 @@ pub struct Operation {
     body: Option<(String, Vec<(&'static str, Value)>)>,
     outcomes: Vec<Outcome>,
     problems: Vec<ErrorCode>,
+    /// Headers that all its answers have.
+    headers: Vec<(&'static str, &'static str)>,
 }
 
 impl Operation {
@@ -169,6 +171,7 @@ impl Operation {
             body: None,
             outcomes: Vec::new(),
             problems: Vec::new(),
+            headers: Vec::new(),
         }
     }
 
@@ -215,6 +218,13 @@ impl Operation {
     #[must_use]
     pub fn refuses(mut self, problems: &[ErrorCode]) -> Self {
         self.problems.extend_from_slice(problems);
+        self
+    }
+
+    /// Has this header on all its answers, problems included.
+    #[must_use]
+    pub fn tells(mut self, name: &'static str, description: &'static str) -> Self {
+        self.headers.push((name, description));
         self
     }
 
@@ -360,6 +370,9 @@ impl Operation {
             response = response
                 .header("ratelimit-policy", header("The key's limits (IETF draft 10), when it has any: `\"requests\";q=20;w=2, \"concurrent\";q=100;qu=\"concurrent-requests\"`."))
                 .header("ratelimit", header("What is left of each: `\"requests\";r=19;t=1, \"concurrent\";r=99`."));
+        }
+        for (name, description) in &self.headers {
+            response = response.header(*name, header(description));
         }
         response
     }

@@ -1,14 +1,14 @@
 //! Checkpoints: the next Kafka offset to store, per partition.
 //!
 //! They are moved only by [`Sink::flush`](crate::write::Sink::flush); here they are read, made when a partition is
-//! met for the first time, and set by an operator who knows what he does.
+//! met for the first time, told what an idle writer knows of the log, and set by an operator who knows what he does.
 
 use std::{convert::Infallible, time::Duration};
 
 use event::Timestamp;
 use tokio_postgres::types::{ToSql, Type};
 
-use crate::{Pool, StoreError, pg::PgTime};
+use crate::{Pool, StoreError, pg::PgTime, write::LogEnd};
 
 /// How long a checkpoint may be held by somebody who does not own its partition any more. A writer that gives partitions back has
 /// ended its transactions before.
@@ -58,16 +58,37 @@ pub async fn load(
         .collect())
 }
 
-/// Reads all checkpoints of a topic, by partition; those of the cluster that moved last, when there are several.
+/// How far the writer of one partition is, and how fresh that makes the data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// How far.
+    pub checkpoint: Checkpoint,
+    /// Where the log ended when the writer last looked; none before its first report.
+    pub end: Option<LogEnd>,
+    /// Everything that was accepted before this moment is stored; none before the first report.
+    pub as_of: Option<Timestamp>,
+}
+
+impl Progress {
+    /// Records that are not stored yet, as far as the writer has told.
+    #[must_use]
+    pub fn lag(&self) -> Option<i64> {
+        self.end
+            .map(|end| (end.offset - self.checkpoint.next_offset).max(0))
+    }
+}
+
+/// Reads the progress of all partitions of a topic, by partition; of the cluster whose checkpoints moved last, when there are several.
 ///
 /// # Errors
 /// An outage, or fatal without the schema.
-pub async fn of_topic(pool: &Pool, topic: &str) -> Result<Vec<Checkpoint>, StoreError> {
+pub async fn progress(pool: &Pool, topic: &str) -> Result<Vec<Progress>, StoreError> {
     let client = pool.get().await?;
     let fail = |error| StoreError::from_pg("load the checkpoints", &error);
     let statement = client
         .prepare_cached(
-            "SELECT kafka_partition, next_offset, updated_at FROM checkpoints WHERE topic = $1 AND cluster_id = \
+            "SELECT kafka_partition, next_offset, updated_at, end_offset, seen_at, as_of FROM checkpoints \
+              WHERE topic = $1 AND cluster_id = \
              (SELECT cluster_id FROM checkpoints WHERE topic = $1 ORDER BY updated_at DESC LIMIT 1) ORDER BY kafka_partition",
         )
         .await
@@ -75,12 +96,77 @@ pub async fn of_topic(pool: &Pool, topic: &str) -> Result<Vec<Checkpoint>, Store
     let rows = client.query(&statement, &[&topic]).await.map_err(fail)?;
     Ok(rows
         .iter()
-        .map(|row| Checkpoint {
-            partition: row.get(0),
-            next_offset: row.get(1),
-            updated_at: row.get::<_, PgTime>(2).0,
+        .map(|row| {
+            let time = |at: usize| row.get::<_, Option<PgTime>>(at).map(|time| time.0);
+            let end = row.get::<_, Option<i64>>(3).zip(time(4));
+            Progress {
+                checkpoint: Checkpoint {
+                    partition: row.get(0),
+                    next_offset: row.get(1),
+                    updated_at: row.get::<_, PgTime>(2).0,
+                },
+                end: end.map(|(offset, seen_at)| LogEnd { offset, seen_at }),
+                as_of: time(5),
+            }
         })
         .collect())
+}
+
+/// What a writer knows of a partition that no flush tells about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sighting {
+    /// The Kafka partition.
+    pub partition: i32,
+    /// The next offset as the writer knows it.
+    pub next_offset: i64,
+    /// Where the log ends.
+    pub end: LogEnd,
+}
+
+/// Tells the database what a writer has seen; answers for how many partitions that was taken down.
+///
+/// Checkpoints stay where they are. A log that ends where the checkpoint is makes the data as fresh as the look at it; one that ends before it was made anew
+/// or has lost its tail, of which nothing follows. Waits for nobody: one that a flush holds at the moment is left to that flush. One that is behind
+/// `next_offset` is left alone too, because its database went back in time and what the writer knows does not hold for it.
+///
+/// # Errors
+/// An outage, or fatal without the schema.
+pub async fn report(
+    pool: &Pool,
+    cluster_id: &str,
+    topic: &str,
+    sightings: &[Sighting],
+) -> Result<u64, StoreError> {
+    let client = pool.get().await?;
+    let fail = |error| StoreError::from_pg("report the end of the log", &error);
+    let statement = client
+        .prepare_cached(
+            "WITH a AS ( \
+                 SELECT * FROM unnest($3::int4[], $4::int8[], $5::int8[], $6::timestamptz[]) \
+                            AS a (kafka_partition, next_offset, end_offset, seen_at) \
+             ), free AS MATERIALIZED ( \
+                 SELECT c.kafka_partition FROM checkpoints c JOIN a USING (kafka_partition) \
+                  WHERE c.cluster_id = $1 AND c.topic = $2 AND c.next_offset >= a.next_offset \
+                  ORDER BY c.kafka_partition FOR UPDATE OF c SKIP LOCKED \
+             ) \
+             UPDATE checkpoints c SET end_offset = a.end_offset, seen_at = a.seen_at, \
+                    as_of = CASE WHEN a.end_offset = a.next_offset THEN greatest(c.as_of, a.seen_at) ELSE c.as_of END \
+               FROM a JOIN free USING (kafka_partition) \
+              WHERE c.cluster_id = $1 AND c.topic = $2 AND c.kafka_partition = a.kafka_partition",
+        )
+        .await
+        .map_err(fail)?;
+    let partitions: Vec<i32> = sightings.iter().map(|s| s.partition).collect();
+    let next: Vec<i64> = sightings.iter().map(|s| s.next_offset).collect();
+    let ends: Vec<i64> = sightings.iter().map(|s| s.end.offset).collect();
+    let seen: Vec<PgTime> = sightings.iter().map(|s| PgTime(s.end.seen_at)).collect();
+    client
+        .execute(
+            &statement,
+            &[&cluster_id, &topic, &partitions, &next, &ends, &seen],
+        )
+        .await
+        .map_err(fail)
 }
 
 /// Makes the checkpoints that are missing, at the given `(partition, next offset)`, and reads all of them. One that exists stays

@@ -5,7 +5,9 @@ use crate::{
     config::Config,
     consume::{Loop, Parts},
     error::Fault,
-    flush, lag, maintenance,
+    flush,
+    freshness::{Ends, Freshness},
+    maintenance,
     metrics::Metrics,
     outage::Outage,
     rewind,
@@ -130,7 +132,17 @@ impl Application {
                 metrics.clone(),
             ));
         }
-        tasks.spawn(lag::run(consumer.log(), board.clone(), metrics.clone()));
+        let ends = Ends::default();
+        let freshness = Freshness {
+            log: consumer.log(),
+            topic: config.kafka.topic.clone(),
+            board: board.clone(),
+            pool: pool.clone(),
+            ends: ends.clone(),
+            metrics: metrics.clone(),
+            heartbeat: config.freshness.heartbeat,
+        };
+        tasks.spawn(freshness.run());
         tasks.spawn(rewind::run(
             consumer.log(),
             config.kafka.topic.clone(),
@@ -160,6 +172,7 @@ impl Application {
             pool: pool.clone(),
             outage,
             board,
+            ends,
             metrics: metrics.clone(),
             runtime: tokio::runtime::Handle::current(),
             stop: stop_reading.clone(),

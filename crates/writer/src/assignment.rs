@@ -28,7 +28,7 @@ pub(crate) struct Position {
     pub(crate) waiting: Waiting,
 }
 
-/// The owned partitions. The consume thread writes, the lag task reads.
+/// The owned partitions. The consume thread writes, the tasks beside it read.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Board(Arc<Mutex<BTreeMap<i32, Position>>>);
 

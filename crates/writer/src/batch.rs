@@ -65,11 +65,12 @@ impl Filling {
                 Pushed::DeadLetter(reason)
             }
         };
-        self.batch.advance(Advance {
+        let advance = Advance {
             partition: record.partition,
             expected,
             next: record.offset + 1,
-        });
+        };
+        self.batch.advance_by(advance, record.timestamp);
         pushed
     }
 

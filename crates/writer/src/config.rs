@@ -26,6 +26,8 @@ pub struct Config {
     pub accept: Accept,
     /// `[dead_letters]`: how fast records may be set aside.
     pub dead_letters: DeadLetters,
+    /// `[freshness]`: how often the writer says how far it is.
+    pub freshness: Freshness,
     /// `[maintenance]`: what is done now and then.
     pub maintenance: Maintenance,
     /// `[readiness]`: when to say that something is wrong.
@@ -100,6 +102,15 @@ pub struct DeadLetters {
     pub per_second: u32,
     /// How many may come at once.
     pub burst: u32,
+}
+
+/// `[freshness]`: how often the writer says how far it is.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Freshness {
+    /// How often Kafka is asked where the logs end, and the database is told of partitions without traffic.
+    #[serde(with = "units::duration")]
+    pub heartbeat: Duration,
 }
 
 /// `[maintenance]`: what is done now and then.
@@ -209,6 +220,11 @@ impl Config {
                 "and dead_letters.burst must be at least 1",
             );
         }
+        if !(Duration::from_millis(50)..=Duration::from_secs(60))
+            .contains(&self.freshness.heartbeat)
+        {
+            return wrong("freshness.heartbeat", "must be between 50ms and 60s");
+        }
         if self.maintenance.interval < Duration::from_secs(1) {
             return wrong("maintenance.interval", "must be at least 1s");
         }
@@ -252,6 +268,7 @@ mod tests {
             ("assignment.start", "middle"),
             ("shutdown.flush", "soon"),
             ("batch.colour", "red"),
+            ("freshness.heartbeat", "10ms"),
         ] {
             let error = with(&[(key, value)]).expect_err(key).to_string();
             assert!(error.contains(key), "{key}: {error}");

@@ -4,6 +4,7 @@ use crate::{
     batch::{Filling, Pushed, Span, Trigger},
     config::Batch as Bounds,
     flush::Job,
+    freshness::Ends,
     metrics::Metrics,
 };
 use kafka::RecordView;
@@ -21,6 +22,7 @@ pub(crate) struct Lane {
     /// Present while a batch is in flight.
     cancel: Option<CancellationToken>,
     jobs: Sender<Job>,
+    ends: Ends,
     /// Since when reading has waited for this lane.
     blocked: Option<Instant>,
     /// Whether its partitions are paused.
@@ -28,12 +30,13 @@ pub(crate) struct Lane {
 }
 
 impl Lane {
-    pub(crate) fn new(cluster_id: &str, topic: &str, jobs: Sender<Job>) -> Self {
+    pub(crate) fn new(cluster_id: &str, topic: &str, jobs: Sender<Job>, ends: Ends) -> Self {
         Self {
             filling: Filling::new(Box::new(Batch::new(cluster_id, topic))),
             spare: Some(Box::new(Batch::new(cluster_id, topic))),
             cancel: None,
             jobs,
+            ends,
             blocked: None,
             paused: false,
         }
@@ -93,7 +96,8 @@ impl Lane {
         let Some(spare) = self.spare.take() else {
             return;
         };
-        let batch = std::mem::replace(&mut self.filling, Filling::new(spare)).into_batch();
+        let mut batch = std::mem::replace(&mut self.filling, Filling::new(spare)).into_batch();
+        self.ends.tell(&mut batch);
         metrics.sealed(trigger, &batch);
         let cancel = CancellationToken::new();
         self.cancel = Some(cancel.clone());

@@ -7,7 +7,7 @@
 //! Kafka --> poll --> decode --> row of the filling batch --+--> flush: rows + dead letters + counts + checkpoint, one transaction
 //!                       '-----> dead letter of the batch --'       |
 //!            ^                                                     v
-//!            '---- settled: the batch comes back empty, the partition's progress is noted (assignment.rs, lag.rs)
+//!            '---- settled: the batch comes back empty, the partition's progress is noted (assignment.rs, freshness.rs)
 //! ```
 //!
 //! 1. One thread polls the consumer. A record is decoded while it is still in librdkafka's buffer and encoded at once as a row of the filling batch of its
@@ -36,7 +36,7 @@ mod config;
 mod consume;
 mod error;
 mod flush;
-mod lag;
+mod freshness;
 mod lane;
 mod limiter;
 mod maintenance;

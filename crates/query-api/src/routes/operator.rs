@@ -7,15 +7,18 @@ use std::time::Duration;
 use actix_web::{HttpRequest, HttpResponse, web};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use event::Timestamp;
 use serde_json::{Map, Value, json};
 use service::http::timing;
 use service::keys::Scope;
 use service::problem::{ErrorCode, Problem};
+use store::StoreError;
+use store::checkpoints::{self, Progress};
 use store::dead_letters::{self, Shown};
-use store::{StoreError, checkpoints};
 use tracing::{error, warn};
 
 use super::{State, admit};
+use crate::freshness;
 use crate::metrics::Kind;
 use crate::params::{Arity, Params};
 
@@ -45,29 +48,51 @@ pub(super) async fn lag(
         &request,
         state
             .metrics
-            .read(Kind::Operator, checkpoints::of_topic(&state.pool, topic)),
+            .read(Kind::Operator, checkpoints::progress(&state.pool, topic)),
     )
-    .await;
-    let partitions: Vec<Value> = found
-        .map_err(failed)?
-        .into_iter()
-        .map(|checkpoint| {
-            json!({
-                "kafka_partition": checkpoint.partition,
-                "next_offset": checkpoint.next_offset,
-                // Where the log ends only Kafka knows, and this service never asks it.
-                "end_offset": null,
-                "lag": null,
-                "updated_at": checkpoint.updated_at.to_string(),
-            })
-        })
-        .collect();
+    .await
+    .map_err(failed)?;
+    let partitions: Vec<Value> = found.iter().map(partition).collect();
     Ok(HttpResponse::Ok().json(json!({
         "topic": topic,
-        "total": null,
-        "oldest_unwritten_seconds": null,
+        "total": total(&found),
+        "oldest_unwritten_seconds": oldest_unwritten_seconds(&found, Timestamp::now()),
+        "as_of": freshness::as_of(&found).map(|time| time.to_string()),
         "partitions": partitions,
     })))
+}
+
+fn partition(found: &Progress) -> Value {
+    let checkpoint = found.checkpoint;
+    // A flush since the writer looked may have gone beyond what it saw.
+    let end = found.end.map(|end| end.offset.max(checkpoint.next_offset));
+    json!({
+        "kafka_partition": checkpoint.partition,
+        "next_offset": checkpoint.next_offset,
+        "end_offset": end,
+        "lag": found.lag(),
+        "updated_at": checkpoint.updated_at.to_string(),
+        "seen_at": found.end.map(|end| end.seen_at.to_string()),
+        "as_of": found.as_of.map(|time| time.to_string()),
+    })
+}
+
+/// The lag of all partitions; none as long as one is missing.
+fn total(partitions: &[Progress]) -> Option<i64> {
+    if partitions.is_empty() {
+        return None;
+    }
+    partitions.iter().map(Progress::lag).sum()
+}
+
+/// Since when, at most, a record waits to be stored.
+fn oldest_unwritten_seconds(partitions: &[Progress], now: Timestamp) -> Option<f64> {
+    let waiting = partitions
+        .iter()
+        .filter(|found| found.lag().is_some_and(|lag| lag > 0));
+    let oldest = waiting.filter_map(|found| found.as_of).min()?;
+    let millis = (now.as_millis() - oldest.as_millis()).max(0);
+    Some(Duration::from_millis(millis.unsigned_abs()).as_secs_f64())
 }
 
 pub(super) async fn dead_letters(

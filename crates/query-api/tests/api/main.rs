@@ -9,6 +9,7 @@ mod export;
 mod facets;
 mod feed;
 mod filters;
+mod freshness;
 mod operator;
 mod outage;
 mod pages;

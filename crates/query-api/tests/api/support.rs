@@ -133,7 +133,8 @@ impl TestApp {
             .set("database.url", url)
             .set("listen.workers", "2")
             .set("health.interval", "50ms")
-            .set("query.poll_interval", "20ms");
+            .set("query.poll_interval", "20ms")
+            .set("query.freshness_interval", "20ms");
         let layers = settings
             .iter()
             .fold(layers, |layers, (key, value)| layers.set(key, *value));

@@ -8,12 +8,14 @@ mod cors;
 mod held;
 mod request_id;
 mod server;
+mod stamp;
 pub mod timing;
 pub mod url;
 
 pub use assets::Assets;
 pub use request_id::RequestId;
 pub use server::{bind, serve};
+pub use stamp::Stamp;
 
 use std::time::Instant;
 
@@ -41,6 +43,7 @@ pub struct Edge {
     metrics: HttpMetrics,
     cors: Cors,
     packs: bool,
+    stamp: Option<Stamp>,
 }
 
 impl Edge {
@@ -50,7 +53,15 @@ impl Edge {
             metrics: HttpMetrics::register(registry),
             cors: Cors::default(),
             packs: false,
+            stamp: None,
         }
+    }
+
+    /// With a header of the application's own.
+    #[must_use]
+    pub fn stamping(mut self, stamp: Stamp) -> Self {
+        self.stamp = Some(stamp);
+        self
     }
 
     /// Does what the listener's settings say.
@@ -65,7 +76,7 @@ impl Edge {
 /// `App::new().app_data(web::Data::new(edge)).wrap(actix_web::middleware::from_fn(service::http::edge))`.
 ///
 /// Gives every request an id ([`RequestId`]) and a span, refuses a URL that is too long or not well formed, turns every failure
-/// into a problem, adds the `RateLimit`, CORS and security headers, and packs the answer for clients that accept it.
+/// into a problem, adds the `RateLimit`, CORS and security headers and the application's [`Stamp`], and packs the answer for clients that accept it.
 ///
 /// # Errors
 /// Never: failures are answers by then.
@@ -80,6 +91,9 @@ pub async fn edge(
         .as_ref()
         .and_then(|edge| edge.cors.origin(request.headers()));
     let preflight = edge.as_ref().and_then(|edge| edge.cors.preflight(&request));
+    let stamp = edge
+        .as_ref()
+        .and_then(|edge| edge.stamp.as_ref()?.at(request.path()));
     let in_flight = metrics.as_ref().map(HttpMetrics::begin);
     let id = RequestId::choose(request.headers());
     request.extensions_mut().insert(id.clone());
@@ -111,6 +125,9 @@ pub async fn edge(
     limits::write_fields(&request, headers);
     timing::write(&request, headers, started.elapsed());
     harden(headers, &id);
+    if let Some((name, value)) = stamp {
+        headers.insert(name, value);
+    }
     if let Some(edge) = &edge {
         edge.cors.allow(origin, headers);
         if edge.packs {

@@ -25,6 +25,6 @@ mod sql;
 mod staged;
 mod steps;
 
-pub use batch::{Advance, Batch, Record};
+pub use batch::{Advance, Batch, LogEnd, Record};
 pub use flush::{FlushOutcome, Sink, Timings};
 pub use rows::EventRows;

@@ -20,15 +20,18 @@ pub(crate) const COPY_DEAD_LETTERS: &str = "COPY dead_letters (kafka_offset, kaf
 /// Moves checkpoints that are where this writer left them; answers with the partitions moved.
 ///
 /// The rows are locked in the order of partitions, so that two writers with the same partitions wait for each other
-/// rather than deadlock. The one that waited sees the other's value, and moves nothing.
+/// rather than deadlock. The one that waited sees the other's value, and moves nothing. What is known of the log goes along,
+/// and decides nothing.
 pub(crate) const ADVANCE: &str = "\
 WITH a AS (
-    SELECT * FROM unnest($3::int4[], $4::int8[], $5::int8[]) AS a (kafka_partition, expected, next_offset)
+    SELECT * FROM unnest($3::int4[], $4::int8[], $5::int8[], $6::timestamptz[], $7::int8[], $8::timestamptz[])
+               AS a (kafka_partition, expected, next_offset, as_of, end_offset, seen_at)
 ), locked AS MATERIALIZED (
     SELECT c.kafka_partition, c.next_offset FROM checkpoints c JOIN a USING (kafka_partition)
      WHERE c.cluster_id = $1 AND c.topic = $2 ORDER BY c.kafka_partition FOR UPDATE OF c
 )
-UPDATE checkpoints c SET next_offset = a.next_offset, updated_at = now()
+UPDATE checkpoints c SET next_offset = a.next_offset, updated_at = now(), as_of = greatest(c.as_of, a.as_of),
+       end_offset = coalesce(a.end_offset, c.end_offset), seen_at = coalesce(a.seen_at, c.seen_at)
   FROM a JOIN locked l USING (kafka_partition)
  WHERE c.cluster_id = $1 AND c.topic = $2 AND c.kafka_partition = a.kafka_partition
    AND l.next_offset = a.expected AND c.next_offset = a.expected

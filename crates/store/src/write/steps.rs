@@ -3,6 +3,7 @@
 use std::pin::pin;
 
 use deadpool_postgres::ClientWrapper;
+use event::Timestamp;
 use futures_util::{SinkExt, future};
 use tokio_postgres::{CopyInSink, Row, Statement};
 
@@ -54,6 +55,21 @@ pub(crate) async fn advance(
     let partitions: Vec<i32> = batch.advances().iter().map(|a| a.partition).collect();
     let expected: Vec<i64> = batch.advances().iter().map(|a| a.expected).collect();
     let next: Vec<i64> = batch.advances().iter().map(|a| a.next).collect();
+    let now = Timestamp::now();
+    let as_of: Vec<Option<PgTime>> = batch
+        .known()
+        .map(|(advance, known)| known.as_of(advance.next, now).map(PgTime))
+        .collect();
+    let (ends, seen): (Vec<Option<i64>>, Vec<Option<PgTime>>) = batch
+        .known()
+        .map(|(_, known)| known.end)
+        .map(|end| {
+            (
+                end.map(|end| end.offset),
+                end.map(|end| PgTime(end.seen_at)),
+            )
+        })
+        .unzip();
     client
         .query(
             &statements.advance,
@@ -63,6 +79,9 @@ pub(crate) async fn advance(
                 &partitions,
                 &expected,
                 &next,
+                &as_of,
+                &ends,
+                &seen,
             ],
         )
         .await

@@ -3,6 +3,7 @@
 mod conflict;
 mod encoder;
 mod fast;
+mod freshness;
 mod fuzz_corpus;
 mod migrations;
 mod outage;

@@ -61,7 +61,8 @@ impl Loop {
     pub(super) fn begin(&mut self, positions: Positions) -> Result<(), Fault> {
         if self.lanes.is_empty() {
             let topic = &self.parts.config.kafka.topic;
-            let lane = |jobs| Lane::new(&positions.cluster_id, topic, jobs);
+            let ends = &self.parts.ends;
+            let lane = |jobs| Lane::new(&positions.cluster_id, topic, jobs, ends.clone());
             self.lanes = self.parts.jobs.drain(..).map(lane).collect();
         }
         tracing::info!(positions = ?positions.next, "reading from the checkpoints");

@@ -7,6 +7,7 @@ mod crash;
 mod duplicates;
 mod exactly_once;
 mod failpoints;
+mod freshness;
 mod hostile;
 mod outage;
 mod partitions;
