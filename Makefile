@@ -50,6 +50,8 @@ test: ## Every test, on a real Kafka and a real PostgreSQL
 	@target/debug/devstack run -- cargo nextest run --workspace --profile $(NEXTEST_PROFILE)
 	$(call say,the most telling faults under load$(comma) on 3 brokers (3 to 5 minutes))
 	@target/debug/flumen-faults --reduced --patience 6
+	$(call say,the drill$(comma) short: the database destroyed under load and restored from a backup in S3 (1 to 2 minutes))
+	@scripts/drill target/debug --short
 	$(call say,the examples in the documentation)
 	@cargo test --workspace --doc --quiet
 	$(call say,the official CloudEvents SDKs against a running pipeline)
@@ -108,6 +110,17 @@ soak: ## Half of the capacity for MINUTES=60 with a random fault every 10 second
 	$(call say,soaking for $(or $(MINUTES),60) minutes; leave the machine alone meanwhile)
 	@target/release/flumen-faults --seed $(SEED) --docs docs/reliability.md soak --minutes $(or $(MINUTES),60)
 
+# ------------------------------------------------------------------ drill
+.PHONY: drill
+drill: ## Destroy the database under load and restore it from a backup in S3; nothing accepted may be missing or doubled (5 minutes)
+	$(call say,setting up)
+	@scripts/setup test
+	@scripts/explorer
+	$(call say,building)
+	@cargo build --workspace --bins $(BREAKABLE)
+	$(call say,the drill)
+	@scripts/drill target/debug --docs docs/reliability.md
+
 # ------------------------------------------------------------------ fuzz
 # SECONDS for each target, two at a time; TARGETS="body record cursor filters copy" for some. bash counts in SECONDS itself, hence the other name inside.
 fuzz: FUZZ_SECONDS := $(or $(SECONDS),600)
@@ -141,7 +154,7 @@ bench: ## Measure everything, each figure beside its limit (QUICK=1, ONLY=.., CO
 
 # ------------------------------------------------------------------ check
 .PHONY: check check-observability fmt clippy doc deny shell check-explorer check-deploy check-terraform
-check: fmt clippy doc deny shell check-explorer check-observability check-deploy ## Formatting, lints, documentation, licences, the page
+check: fmt clippy doc deny shell check-explorer check-observability check-deploy check-terraform ## Formatting, lints, documentation, licences, the page, deployment, Terraform
 
 fmt: ## Formatting
 	@cargo fmt --all --check
@@ -177,7 +190,7 @@ check-observability: ## Alerts, dashboards, runbooks and the routing of alerts (
 	@scripts/setup test
 	@scripts/check-observability
 
-check-terraform: ## Terraform: format, validate, test, policies; without a cloud or a registry (5 to 8 minutes)
+check-terraform: ## Terraform: format, validate, test, policies; without a cloud or a registry (4 to 6 minutes)
 	@scripts/check-terraform
 
 # ------------------------------------------------------------------ environments on AWS
