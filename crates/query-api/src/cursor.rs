@@ -1,7 +1,7 @@
 //! Cursors: places in a listing or in the feed, as opaque text that only this API can make.
 //!
 //! `base64url(version | kind | place | tag)`. The tag is a keyed BLAKE3 over all before it and over what the cursor is bound to: the query it
-//! belongs to and the owner of the key that asked. A cursor is a place and never a right: rights are checked again for every page.
+//! belongs to and who asked, which is a key, or for the feed all keys of its name. A cursor is a place and never a right: rights are checked again for every page.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -22,10 +22,10 @@ const CONTEXT: &str = "flumen query-api 2026 cursor signing key";
 pub(crate) struct Binding(blake3::Hash);
 
 impl Binding {
-    /// Binds to a route, an owner and the parts of a query, in an order that is always the same.
+    /// Binds to a route, who asks there and the parts of a query, in an order that is always the same.
     pub(crate) fn new<'a>(
         route: &str,
-        owner: &str,
+        who: &str,
         parts: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Self {
         let mut hasher = blake3::Hasher::new();
@@ -35,7 +35,7 @@ impl Binding {
             hasher.update(text.as_bytes());
         };
         add(route);
-        add(owner);
+        add(who);
         for (name, value) in parts {
             add(name);
             add(value);

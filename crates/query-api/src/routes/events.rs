@@ -38,7 +38,7 @@ pub(super) async fn list(
     )?;
     let binding = Binding::new(
         "/v1/events",
-        caller.owner(),
+        caller.id(),
         params.identity(&["cursor", "limit", "fields"]),
     );
     let at = params

@@ -88,7 +88,7 @@ pub(super) async fn download(
     )?;
     let binding = Binding::new(
         "/v1/events",
-        caller.owner(),
+        caller.id(),
         params.identity(&NO_PART_OF_THE_QUERY),
     );
     let fields = params.fields()?;

@@ -171,8 +171,14 @@ impl Caller {
         Ok(Self { key, rights })
     }
 
-    /// Whose cursors these are: not the key's but its owner's, so that a reader goes on where it was when its key is replaced by another one of the
-    /// same name. A cursor is a place and no right: what may be read is asked of the key that comes with it.
+    /// Whose the cursors of a listing are: this key's alone. They last for as long as somebody leafs through it.
+    fn id(&self) -> &str {
+        &self.key.id
+    }
+
+    /// Whose the cursors of the feed are: not the key's but its owner's. A reader keeps its place for years, and must not lose it, which would be to miss events
+    /// or to read them all again, when its key is replaced by another one of the same name. A cursor is a place and no right: what may be read is
+    /// asked of the key that comes with it.
     fn owner(&self) -> &str {
         &self.key.name
     }

@@ -1,8 +1,6 @@
 //! Pages: order, filters, cursors (cases 32 and 36).
 
-use secrecy::ExposeSecret;
 use serde_json::json;
-use service::keys::{self, Scope, SourcePattern};
 
 use crate::seed::{NOON, Row, connect, make_partitions, store};
 use crate::support::{Answer, TestApp};
@@ -172,50 +170,6 @@ async fn a_hundred_thousand_events_of_one_time_are_paged_each_once_in_both_direc
         (back.ids(), second.as_slice()),
         (last.ids(), &expected[100..200])
     );
-}
-
-#[tokio::test]
-async fn a_key_that_replaces_another_goes_on_with_its_cursors() {
-    let app = TestApp::start().await;
-    let rows: Vec<Row> = (0..4)
-        .map(|n| Row::new("bank", format!("{n}"), NOON + n))
-        .collect();
-    store(app.database.url(), &rows).await;
-    let page = app.get("/v1/events?order=asc&limit=2").await.json();
-    let feed = app.get("/v1/feed?limit=2").await.json();
-    let (page, feed) = (
-        page["next"].as_str().expect("a second page"),
-        feed["next"].as_str().expect("always there"),
-    );
-    let new = |name, source: &str| {
-        let source = SourcePattern::parse(source).expect("a pattern");
-        keys::create(name, &[Scope::Read], &[source], None).expect("the system has randomness")
-    };
-    let (successor, stranger, narrower) = (
-        new("reader", "*"),
-        new("other", "*"),
-        new("reader", "shop-*"),
-    );
-    let known = std::fs::read_to_string(app.keys_file.path()).expect("the keys");
-    let entries = [&successor, &stranger, &narrower].map(|key| key.entry.clone());
-    std::fs::write(
-        app.keys_file.path(),
-        format!("{known}\n{}", entries.join("\n")),
-    )
-    .expect("the file takes the keys");
-    assert_eq!(app.reload().await.status, 200);
-    for (path, name) in [
-        (format!("/v1/events?order=asc&limit=2&cursor={page}"), "2"),
-        (format!("/v1/feed?limit=2&after={feed}"), "2"),
-    ] {
-        let token = successor.token.expose_secret();
-        assert_eq!(app.get_as(token, &path).await.ids()[0], name);
-        let refused = app.get_as(stranger.token.expose_secret(), &path).await;
-        refused.is_problem(400, "invalid-cursor");
-        // A place, and no right: the key that comes with it may read none of these.
-        let nothing = app.get_as(narrower.token.expose_secret(), &path).await;
-        assert!(nothing.ids().is_empty(), "{}", nothing.body);
-    }
 }
 
 #[tokio::test]

@@ -142,6 +142,46 @@ async fn rights_are_checked_again_on_every_page() {
 }
 
 #[tokio::test]
+async fn a_cursor_of_a_listing_is_refused_to_every_other_key_also_of_the_same_name() {
+    let app = with_rows().await;
+    let twin = app.add_key("reader", &["*"]).await;
+    let page = app.get("/v1/events?limit=1").await.json();
+    let next = page["next"].as_str().expect("a second page");
+    for route in ["events", "export"] {
+        let path = format!("/v1/{route}?cursor={next}");
+        app.get_as(&twin, &path)
+            .await
+            .is_problem(400, "invalid-cursor");
+        app.get_as(&app.shop, &path)
+            .await
+            .is_problem(400, "invalid-cursor");
+        assert_eq!(app.get(&path).await.status, 200, "{route}");
+    }
+}
+
+#[tokio::test]
+async fn a_reader_of_the_feed_keeps_its_place_when_its_key_is_replaced() {
+    let app = with_rows().await;
+    let first = app.get("/v1/feed?limit=1").await;
+    assert_eq!(first.ids(), ["a"]);
+    let next = first.json()["next"].as_str().expect("a cursor").to_owned();
+    let path = format!("/v1/feed?limit=1&after={next}");
+    let successor = app.add_key("reader", &["*"]).await;
+    assert_eq!(app.get_as(&successor, &path).await.ids(), ["b"]);
+    // A place, and no right: what may be read is asked of the key that comes with it.
+    let narrower = app.add_key("reader", &["clinic"]).await;
+    assert_eq!(app.get_as(&narrower, &path).await.ids(), ["c"]);
+    let nothing = app.add_key("reader", &["nowhere-*"]).await;
+    assert!(app.get_as(&nothing, &path).await.ids().is_empty());
+    let stranger = app.add_key("other", &["*"]).await;
+    for key in [&stranger, &app.shop] {
+        app.get_as(key, &path)
+            .await
+            .is_problem(400, "invalid-cursor");
+    }
+}
+
+#[tokio::test]
 async fn a_key_over_its_rate_is_told_when_to_come_again() {
     let app =
         TestApp::start_with(&[("limits.requests_per_second", "2"), ("limits.burst", "1s")]).await;

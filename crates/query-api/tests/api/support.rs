@@ -185,6 +185,20 @@ impl TestApp {
         answer(self.client.get(format!("{}{path}", self.admin))).await
     }
 
+    /// Adds a key to the file and has it read again.
+    pub(crate) async fn add_key(&self, name: &str, sources: &[&str]) -> String {
+        let sources: Vec<_> = sources
+            .iter()
+            .filter_map(|text| SourcePattern::parse(text))
+            .collect();
+        let new = keys::create(name, &[Scope::Read], &sources, None).expect("randomness");
+        let file = std::fs::read_to_string(self.keys_file.path()).expect("readable");
+        let with = format!("{file}\n{}", new.entry);
+        std::fs::write(self.keys_file.path(), with).expect("the file takes the key");
+        assert_eq!(self.reload().await.status, 200);
+        new.token.expose_secret().to_owned()
+    }
+
     pub(crate) async fn reload(&self) -> Answer {
         answer(self.client.post(format!("{}/reload", self.admin))).await
     }
