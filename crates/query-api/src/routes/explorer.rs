@@ -26,9 +26,12 @@ static NONE: Assets = Assets::new(&[(PAGE, NOTICE.as_bytes())]);
 
 /// `GET /`. Its parameters are the view, which the page reads by itself.
 pub(super) async fn page(request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let page = answer(FILES, &request, PAGE);
-    page.or_else(|| answer(NONE, &request, PAGE))
-        .ok_or_else(nothing)
+    shown(FILES, &request).ok_or_else(nothing)
+}
+
+/// The page of these files; without one, what to do about it.
+fn shown(files: Assets, request: &HttpRequest) -> Option<HttpResponse> {
+    answer(files, request, PAGE).or_else(|| answer(NONE, request, PAGE))
 }
 
 /// Any other file of the page.
@@ -69,10 +72,72 @@ fn kept_for(name: &str) -> &'static str {
 }
 
 #[cfg(test)]
+mod embed;
+
+#[cfg(test)]
 mod tests {
+    use std::fs;
+
+    use actix_web::body::to_bytes;
+    use actix_web::test::TestRequest;
     use service::http::assets::content_type;
 
     use super::*;
+
+    /// What a build without the page compiles, as the test below holds.
+    static NOT_BUILT: Assets = Assets::new(&[]);
+
+    #[actix_web::test]
+    async fn a_build_without_the_page_compiles_and_shows_how_to_build_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        // No `dist`, and one that a build broke off.
+        let dist = folder.path().join("dist");
+        for _ in 0..2 {
+            let code = embed::embed(&dist, folder.path()).expect("no failure");
+            assert_eq!(code.split_whitespace().collect::<String>(), "&[]");
+            fs::create_dir_all(dist.join("assets")).expect("made");
+            fs::write(dist.join("assets/index-1.js"), "1").expect("written");
+        }
+        let request = TestRequest::with_uri("/?range=1h").to_http_request();
+        let shown = shown(NOT_BUILT, &request).expect("a page");
+        assert_eq!(shown.status(), 200);
+        let header = |name: &str| {
+            let value = shown.headers().get(name).map(|value| value.to_str());
+            value.expect(name).expect("text").to_owned()
+        };
+        assert_eq!(header("content-type"), content_type(PAGE));
+        assert_eq!(header("content-security-policy"), POLICY);
+        let text = to_bytes(shown.into_body()).await.expect("a body");
+        let text = String::from_utf8_lossy(&text);
+        for part in [
+            "npm ci &amp;&amp; npm run build",
+            "explorer/",
+            "query-api again",
+        ] {
+            assert!(text.contains(part), "{part} in {text}");
+        }
+    }
+
+    #[test]
+    fn a_build_with_the_page_holds_all_of_its_files() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (dist, out) = (folder.path().join("dist"), folder.path().join("out"));
+        fs::create_dir_all(dist.join("assets")).expect("made");
+        fs::create_dir_all(&out).expect("made");
+        fs::write(dist.join(PAGE), "page").expect("written");
+        fs::write(dist.join("assets/a.js"), "script").expect("written");
+        let code = embed::embed(&dist, &out).expect("embedded");
+        assert!(
+            code.contains("\"assets/a.js\"") && code.contains("\"index.html\""),
+            "{code}"
+        );
+        assert!(
+            !code.contains(&*dist.to_string_lossy()),
+            "no path of this machine: {code}"
+        );
+        assert_eq!(fs::read(out.join("explorer-0")).expect("copied"), b"script");
+        assert_eq!(fs::read(out.join("explorer-1")).expect("copied"), b"page");
+    }
 
     #[test]
     fn every_file_of_the_page_has_a_type_that_browsers_know() {
