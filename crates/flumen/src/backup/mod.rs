@@ -4,6 +4,7 @@
 //! A backup is a folder of files and a manifest that is written last: without it there is no backup.
 
 mod create;
+mod key;
 mod list;
 mod manifest;
 mod restore;
@@ -19,6 +20,7 @@ use crate::operator;
 
 const EXAMPLES: &str = "\
 Examples:
+  flumen backup key --out key.txt
   flumen backup create --to s3://bucket/flumen --recipient age1..
   flumen backup list --from s3://bucket/flumen
   flumen backup verify --from s3://bucket/flumen --identity key.txt
@@ -28,7 +30,7 @@ S3 is reached as the environment says: AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET
 stores that speak S3. pg_dump and pg_restore must not be older than the server; FLUMEN_PG_BIN names their folder.
 
 The writer may go on while a backup is made. A restored database goes on at its own checkpoint: Kafka fills what came after, for as long as
-it keeps it. Make keys with `age-keygen`: the public one encrypts, the identity stays where restoring is done.";
+it keeps it. Keys are those of age (https://age-encryption.org): the public one encrypts, the identity stays where restoring is done.";
 
 /// Arguments of the subcommand.
 #[derive(Debug, clap::Args)]
@@ -40,6 +42,8 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Action {
+    /// Makes a pair of keys: the public one encrypts, the identity opens.
+    Key(key::Args),
     /// Makes a backup.
     Create(create::Args),
     /// Lists the backups, the newest first.
@@ -99,6 +103,7 @@ pub(crate) struct Chosen {
 /// When a backup cannot be made, read or restored, or is not what was backed up.
 pub async fn run(args: Args) -> anyhow::Result<()> {
     match args.action {
+        Action::Key(args) => key::run(&args),
         Action::Create(args) => create::run(args).await,
         Action::List(args) => list::run(args).await,
         Action::Verify(args) => verify::run(args).await,

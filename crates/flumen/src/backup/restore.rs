@@ -95,7 +95,7 @@ pub(super) async fn into(
             return Err(crate::exit::Exit::error(
                 crate::exit::USAGE,
                 format!(
-                    "{} is encrypted: give --identity with the file that age-keygen made",
+                    "{} is encrypted: give --identity with the file that `flumen backup key` made",
                     manifest.id
                 ),
             ));

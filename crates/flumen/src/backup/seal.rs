@@ -20,12 +20,12 @@ pub(super) fn recipients(texts: &[String]) -> anyhow::Result<Vec<x25519::Recipie
         .iter()
         .map(|text| {
             x25519::Recipient::from_str(text.trim())
-                .map_err(|why| anyhow::anyhow!("{text} is no public key of age ({why}): it begins with age1, and `age-keygen` makes one"))
+                .map_err(|why| anyhow::anyhow!("{text} is no public key of age ({why}): it begins with age1, and `flumen backup key` makes one"))
         })
         .collect()
 }
 
-/// The identity in a file that `age-keygen` wrote.
+/// The identity in a file that `flumen backup key` or `age-keygen` wrote.
 ///
 /// # Errors
 /// When there is none in it.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use futures_util::TryStreamExt as _;
-use object_store::aws::AmazonS3Builder;
+use object_store::aws::{AmazonS3Builder, Checksum};
 use object_store::buffered::BufWriter;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
@@ -43,6 +43,8 @@ impl Target {
             let store = AmazonS3Builder::from_env()
                 .with_bucket_name(bucket)
                 .with_allow_http(plain)
+                // A bucket with Object Lock takes nothing without one.
+                .with_checksum_algorithm(Checksum::SHA256)
                 .build()
                 .with_context(|| format!("open {place}"))?;
             return Ok(Self {

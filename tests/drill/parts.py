@@ -1,0 +1,212 @@
+"""What the drill plays on: PostgreSQL, an S3-compatible store and the pipeline. Each ends with the drill, also when that is killed."""
+import ctypes
+import http.client
+import json
+import os
+import pwd
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+# A slow machine, not a bound that anything is held to.
+PATIENCE = 600
+
+
+def eventually(what, look, patience=PATIENCE):
+    """Looks again and again until it answers something; says what it waited for when it does not."""
+    deadline = time.monotonic() + patience
+    while True:
+        found = look()
+        if found:
+            return found
+        if time.monotonic() > deadline:
+            raise SystemExit(f'not within {patience} s: {what}')
+        time.sleep(0.05)
+
+
+def free_port():
+    """A port that nobody has now, and neither the one 10 000 above it, which SeaweedFS takes as well."""
+    while True:
+        port = random.randint(20000, 45000)
+        try:
+            for wanted in (port, port + 10000):
+                with socket.socket() as probe:
+                    probe.bind(('127.0.0.1', wanted))
+            return port
+        except OSError:
+            pass
+
+
+def end_with_parent(by):
+    def settle():
+        ctypes.CDLL(None).prctl(1, by, 0, 0, 0)
+    return settle
+
+
+def listens(port):
+    try:
+        with socket.create_connection(('127.0.0.1', port), 1):
+            return True
+    except OSError:
+        return False
+
+
+class Postgres:
+    """PostgreSQL 18 with nothing in it; a new one may take the place of one that is gone."""
+
+    def __init__(self, folder):
+        self.folder, self.port, self.process = folder / 'postgres', free_port(), None
+        bin = Path(os.environ.get('FLUMEN_PG_BIN') or ROOT / '.tools/postgresql18/bin').resolve()
+        self.user = {}
+        if os.geteuid() == 0:
+            # It refuses root; the other user may not be able to enter the checkout.
+            nobody = pwd.getpwnam('nobody')
+            self.user = dict(user=nobody.pw_uid, group=nobody.pw_gid, extra_groups=[])
+            if not os.environ.get('FLUMEN_PG_BIN'):
+                shutil.copytree(ROOT / '.tools/postgresql18', folder / 'programs', symlinks=True)
+                bin = (folder / 'programs/bin').resolve()
+        self.bin = bin
+
+    def start(self):
+        """Makes a folder and a server on it: what a managed database is when it is new."""
+        self.folder.mkdir()
+        if self.user:
+            os.chown(self.folder, self.user['user'], self.user['group'])
+        data = self.folder / 'data'
+        subprocess.run([self.bin / 'initdb', '-D', data, '-U', 'postgres', '-E', 'UTF8', '--no-locale', '-A', 'trust', '--no-sync'], check=True,
+                       cwd='/', stdout=subprocess.DEVNULL, **self.user)
+        settings = dict(port=self.port, listen_addresses='127.0.0.1', unix_socket_directories='', shared_buffers='128MB', max_wal_size='2GB',
+                        max_connections=100, timezone='UTC')
+        with open(self.folder.parent / 'postgres.log', 'ab') as log:
+            self.process = subprocess.Popen([self.bin / 'postgres', '-D', data, *(f'-c{k}={v}' for k, v in settings.items())], cwd='/',
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=end_with_parent(signal.SIGQUIT), **self.user)
+        eventually('PostgreSQL takes connections', lambda: self.answers('postgres'))
+
+    def destroy(self):
+        """Ends it as a crash would, and its disk with it."""
+        # Its children end when they notice.
+        self.process.send_signal(signal.SIGQUIT)
+        self.process.wait()
+        shutil.rmtree(self.folder)
+
+    def stop(self):
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(signal.SIGQUIT)
+            self.process.wait()
+
+    def url(self, database):
+        return f'postgres://postgres@127.0.0.1:{self.port}/{database}'
+
+    def psql(self, database, statement, **more):
+        return subprocess.run([self.bin / 'psql', self.url(database), '--no-psqlrc', '-Atc', statement], cwd='/', text=True,
+                              capture_output=True, **more)
+
+    def answers(self, database):
+        return self.psql(database, 'SELECT 1').returncode == 0
+
+    def sql(self, database, statement):
+        """Rows of texts."""
+        out = self.psql(database, statement, check=True).stdout
+        return [line.split('|') for line in out.splitlines()]
+
+
+class Store:
+    """SeaweedFS: the S3 of this machine."""
+
+    KEY, SECRET, BUCKET = 'drill', 'only-for-this-drill-0123456789', 'backups'
+
+    def __init__(self, folder):
+        self.folder = folder / 'store'
+        self.folder.mkdir()
+        master, volume, self.filer, self.s3 = (free_port() for _ in range(4))
+        config = self.folder / 's3.json'
+        config.write_text(json.dumps({'identities': [{'name': self.KEY, 'actions': ['Admin', 'Read', 'Write', 'List'],
+                                                      'credentials': [{'accessKey': self.KEY, 'secretKey': self.SECRET}]}]}))
+        weed = next((ROOT / '.tools/seaweedfs').glob('*/scripts/weed'))
+        with open(folder / 'store.log', 'wb') as log:
+            self.process = subprocess.Popen(
+                [weed, '-logtostderr=true', 'server', f'-dir={self.folder}', '-ip=127.0.0.1', '-ip.bind=127.0.0.1', f'-master.port={master}',
+                 f'-volume.port={volume}', '-filer', f'-filer.port={self.filer}', f'-filer.localSocket={self.folder}/filer.sock', '-s3',
+                 f'-s3.port={self.s3}', f'-s3.localSocket={self.folder}/s3.sock', f'-s3.config={config}', '-s3.port.iceberg=0', '-s3.port.lance=0',
+                 '-master.telemetry=false', '-master.volumeSizeLimitMB=256', '-volume.max=40'],
+                cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=end_with_parent(signal.SIGTERM))
+        eventually('the store listens', lambda: listens(self.s3) and listens(self.filer))
+        eventually('the store makes a bucket', lambda: self.request('POST', f'/buckets/{self.BUCKET}/') in (200, 201))
+
+    def request(self, method, path, body=None):
+        """Asks the store behind S3's back; bytes of a GET, else the status."""
+        try:
+            connection = http.client.HTTPConnection('127.0.0.1', self.filer, timeout=60)
+            connection.request(method, path, body=body)
+            answer = connection.getresponse()
+            text = answer.read()
+            if method == 'GET' and answer.status != 200:
+                raise SystemExit(f'{path}: {answer.status}')
+            return text if method == 'GET' else answer.status
+        except (OSError, http.client.HTTPException):
+            if method == 'GET':
+                raise
+            return 0
+
+    def get(self, name):
+        return self.request('GET', f'/buckets/{self.BUCKET}/{name}')
+
+    def put(self, name, content):
+        status = self.request('PUT', f'/buckets/{self.BUCKET}/{name}', content)
+        if status not in (200, 201):
+            raise SystemExit(f'put {name}: {status}')
+
+    def environment(self):
+        return dict(AWS_REGION='us-east-1', AWS_ACCESS_KEY_ID=self.KEY, AWS_SECRET_ACCESS_KEY=self.SECRET, AWS_ENDPOINT_URL=f'http://127.0.0.1:{self.s3}')
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(30)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+
+class Pipeline:
+    """Kafka and the services, on a database that is given."""
+
+    def __init__(self, binaries, folder, database):
+        self.flumen, self.state = binaries / 'flumen', folder / 'state'
+        self.log = folder / 'up.log'
+        with open(self.log, 'wb') as log:
+            # The pipe is held by nobody else: what runs ends with the drill, whatever ends the drill.
+            self.process = subprocess.Popen([self.flumen, 'up', '--state', self.state, '--ports', 'auto', '--postgres', database, '--exit-with-parent'],
+                                            stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True)
+        stack = eventually('the pipeline is ready', self.look)
+        self.ingest, self.query = stack['ingest_api']['url'], stack['query_api']['url']
+        self.producer, self.reader = stack['keys']['producer'], stack['keys']['reader']
+
+    def look(self):
+        if self.process.poll() is not None:
+            raise SystemExit(f'the pipeline did not start:\n{self.log.read_text()}')
+        file = self.state / 'stack.json'
+        return json.loads(file.read_text()) if file.exists() else None
+
+    def served(self):
+        """Whether query-api answers with events."""
+        host, port = self.query.removeprefix('http://').split(':')
+        try:
+            connection = http.client.HTTPConnection(host, int(port), timeout=30)
+            connection.request('GET', '/v1/events?limit=1', headers={'authorization': f'Bearer {self.reader}'})
+            answer = connection.getresponse()
+            text = answer.read()
+            return answer.status == 200 and len(json.loads(text)['events']) == 1
+        except (OSError, http.client.HTTPException):
+            return False
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.stdin.close()
+            self.process.wait()
