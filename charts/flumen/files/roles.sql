@@ -18,7 +18,8 @@ FROM (VALUES ('flumen_owner', :'owner_password'), ('flumen_writer', :'writer_pas
 -- The administrator of a throw-away database is the owner itself; its password is what it just logged in with.
 WHERE name <> current_user OR password <> '' \gexec
 
--- The owner makes the group roles and the schema, and hands memberships out.
+-- The owner makes the group roles and the schema, and hands memberships out; it restores backups on trial into a database of their own.
+SELECT 'ALTER ROLE flumen_owner CREATEDB' WHERE NOT (SELECT rolcreatedb OR rolsuper FROM pg_roles WHERE rolname = 'flumen_owner') \gexec
 SELECT 'ALTER ROLE flumen_owner CREATEROLE' WHERE NOT (SELECT rolcreaterole OR rolsuper FROM pg_roles WHERE rolname = 'flumen_owner') \gexec
 SELECT format('GRANT %I TO flumen_owner WITH ADMIN OPTION', name)
 FROM unnest(ARRAY['flumen_writer', 'flumen_reader']) AS name

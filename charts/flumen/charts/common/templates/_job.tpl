@@ -52,7 +52,7 @@ spec:
     {{- . | nindent 4 }}
   {{- end }}
   resources:
-    {{- toYaml $root.Values.operator.resources | nindent 4 }}
+    {{- toYaml (.resources | default $root.Values.operator.resources) | nindent 4 }}
   securityContext:
     {{- include "common.containerSecurity" . | nindent 4 }}
   {{- $mounts := printf "%s\n%s" (.mounts | default "" | trim) (ternary (include "common.mounts" (merge (dict "name" "flumen-operator") .) | trim) "" (default false .config)) | trim }}
