@@ -219,7 +219,7 @@ async fn read_only(scene: &mut Scene) -> anyhow::Result<()> {
 
 async fn locked(scene: &mut Scene) -> anyhow::Result<()> {
     let sql = scene.stack.sql(&scene.database).await?;
-    sql.batch_execute("BEGIN; ALTER TABLE events ALTER COLUMN data SET STATISTICS 100")
+    sql.batch_execute("BEGIN; ALTER TABLE events ADD COLUMN held int")
         .await
         .context("lock the table")?;
     scene.inject();

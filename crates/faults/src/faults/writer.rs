@@ -81,6 +81,12 @@ pub(super) fn faults() -> Vec<Fault> {
             |scene| Box::pin(zombie(scene, Some("before-commit:pause:20"))),
         ),
         Fault::new(
+            "writer-zombie-before-begin",
+            "22",
+            "the writer freezes with a batch of which it has sent nothing, another stores it, and then it goes on: only the checkpoint holds it back",
+            |scene| Box::pin(zombie(scene, Some("before-begin:pause:20"))),
+        ),
+        Fault::new(
             "writers-1-4-2",
             "21",
             "from one writer to four and back to two, under load",
