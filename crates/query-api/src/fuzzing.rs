@@ -121,21 +121,12 @@ pub fn filters(bytes: &[u8]) {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::path::Path;
+#[path = "../../../fuzz/src/replay.rs"]
+mod replay;
 
-    fn replay(target: &str, run: fn(&[u8])) {
-        let corpus = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("../../fuzz/corpus")
-            .join(target);
-        let files = std::fs::read_dir(&corpus).expect("the corpus");
-        let mut count = 0;
-        for file in files {
-            run(&std::fs::read(file.expect("a file").path()).expect("its bytes"));
-            count += 1;
-        }
-        assert!(count > 0, "an empty corpus proves nothing");
-    }
+#[cfg(test)]
+mod tests {
+    use super::replay::replay;
 
     #[test]
     fn cursors_of_the_corpus_are_read_or_refused() {
