@@ -29,6 +29,19 @@ struct StepLabel {
 /// An accepted event is promised to be readable within this time (docs/operations.md).
 const PROMISED_MILLIS: i64 = 5_000;
 
+/// Every reason of a dead letter: those of [`event::record::RecordError`], and PostgreSQL's refusal. All are there from the start, since
+/// an increase is only seen of a series that was there before: the first dead letter of its reason would raise no alert.
+const REASONS: [&str; 8] = [
+    "not-an-event",
+    "unsupported-specversion",
+    "missing-header",
+    "duplicate-header",
+    "invalid-header",
+    "invalid-name",
+    "invalid-time",
+    "refused",
+];
+
 /// From a millisecond to a minute: an outage is not in it.
 fn seconds() -> Histogram {
     Histogram::new(exponential_buckets(0.001, 2.0, 16))
@@ -169,11 +182,9 @@ impl Default for Metrics {
         ] {
             drop(metrics.flushes.get_or_create(&PathLabel { path }));
         }
-        drop(
-            metrics
-                .dead_letters
-                .get_or_create(&ReasonLabel { reason: "refused" }),
-        );
+        for reason in REASONS {
+            drop(metrics.dead_letters.get_or_create(&ReasonLabel { reason }));
+        }
         metrics
     }
 }
@@ -296,5 +307,53 @@ impl Metrics {
     pub(crate) fn forget_partitions(&self) {
         self.lag.clear();
         self.age.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_of_a_dead_letter_is_there_from_the_start() {
+        use event::record::RecordError as Error;
+        let (text, header) = (String::new, "");
+        let (name, rule) = (text(), "");
+        let errors = [
+            Error::NotAnEvent,
+            Error::UnsupportedSpecversion,
+            Error::MissingHeader(header),
+            Error::DuplicateHeader(text()),
+            Error::InvalidHeader { name, rule },
+            Error::InvalidName(text()),
+            Error::InvalidTime(header),
+        ];
+        for error in errors {
+            // A new one does not compile here: add it above, and to `REASONS`.
+            match error {
+                Error::NotAnEvent
+                | Error::UnsupportedSpecversion
+                | Error::MissingHeader(_)
+                | Error::DuplicateHeader(_)
+                | Error::InvalidHeader { .. }
+                | Error::InvalidName(_)
+                | Error::InvalidTime(_) => {}
+            }
+            let reason = error.reason();
+            assert!(REASONS.contains(&reason), "{reason}");
+        }
+    }
+
+    #[test]
+    fn the_documentation_tells_every_metric() {
+        let mut registry = Registry::default();
+        let metrics = Metrics::default();
+        metrics.register(&mut registry);
+        let partition = PartitionLabel { partition: 0 };
+        metrics.lag.get_or_create(&partition).set(0);
+        metrics.age.get_or_create(&partition).set(0.0);
+        metrics.timed(&Timings::default());
+        kafka::ConsumerMetrics::default().register(&mut registry);
+        service::metrics::reference::check_section("writer", &registry);
     }
 }
