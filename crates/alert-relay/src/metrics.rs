@@ -294,3 +294,15 @@ impl Metrics {
         self.tokens.get_or_create(&Outcome { outcome }).inc();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documentation_tells_every_metric() {
+        let mut registry = Registry::default();
+        let _ = Metrics::register(&mut registry);
+        service::metrics::reference::check_section("alert-relay", &registry);
+    }
+}

@@ -144,3 +144,17 @@ impl Metrics {
         self.events.get_or_create(&Outcome { outcome }).inc();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documentation_tells_every_metric() {
+        let mut registry = Registry::default();
+        let metrics = Metrics::register(&mut registry, &config::Metrics { max_sources: 1 });
+        metrics.applications.request("").sent("…".into());
+        kafka::ProducerMetrics::default().register(&mut registry);
+        service::metrics::reference::check_section("ingest-api", &registry);
+    }
+}

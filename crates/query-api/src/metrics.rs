@@ -250,3 +250,16 @@ impl Collector for Connections {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documentation_tells_every_metric() {
+        let mut registry = Registry::default();
+        let pool = Pool::new(&store::Config::default()).expect("a pool connects to nothing");
+        let _ = Metrics::register(&mut registry, &pool);
+        service::metrics::reference::check_section("query-api", &registry);
+    }
+}

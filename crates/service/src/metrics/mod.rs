@@ -2,6 +2,7 @@
 
 mod http;
 mod process;
+pub mod reference;
 
 pub use http::HttpMetrics;
 
