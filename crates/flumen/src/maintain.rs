@@ -1,10 +1,11 @@
-//! `flumen maintain`: partitions ahead, retention, expiry of ids. What a scheduled job runs once a day.
+//! `flumen maintain`: partitions ahead, retention, expiry of ids, added indexes. What a scheduled job runs once a day.
 
 use std::time::Duration;
 
 use anyhow::Context as _;
 use event::Timestamp;
 use store::{
+    indexes::{self, Column, Options, Step},
     partitions::{self, Partitions, RetireOutcome, Span},
     recent_ids,
 };
@@ -19,8 +20,9 @@ Examples:
   flumen maintain --dry-run
   flumen maintain --retention 400d
   flumen maintain --config writer.toml                       with database.retention from the file
+  flumen maintain --set 'store.indexes=[\"subject\"]'          builds an index on it while the pipeline runs
 
-Needs the owner of the tables when something is to be dropped. Safe to repeat: what somebody is reading is left to the next run.";
+Needs the owner of the tables when something is to be dropped or an index to be built. Safe to repeat: what somebody is reading is left to the next run.";
 
 /// Arguments of the subcommand.
 #[derive(Debug, clap::Args)]
@@ -33,6 +35,10 @@ pub struct Args {
     /// Drops partitions whose events are all older than this [default: database.retention, else nothing is dropped].
     #[arg(long, value_name = "DURATION", value_parser = units::duration)]
     pub retention: Option<Duration>,
+
+    /// Drops added indexes that store.indexes does not name any more; without it they are only reported.
+    #[arg(long)]
+    pub drop_indexes: bool,
 
     /// Which database and which Kafka.
     #[command(flatten)]
@@ -85,7 +91,62 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         thousands(expired),
         days(database.recent_id_window)
     ));
+
+    let wanted = config
+        .store
+        .indexes()
+        .map_err(|why| anyhow::anyhow!("store.indexes: {why}"))?;
+    let options = Options {
+        dry_run: args.dry_run,
+        drop_unwanted: args.drop_indexes,
+    };
+    add_indexes(&pool, &wanted, options).await
+}
+
+async fn add_indexes(
+    pool: &store::Pool,
+    wanted: &[Column],
+    options: Options,
+) -> anyhow::Result<()> {
+    indexes::maintain(pool, wanted, options, |step| say(told(&step, options)))
+        .await
+        .context("build the indexes of store.indexes")?;
+    if wanted.is_empty() {
+        say("indexes: store.indexes asks for none");
+    }
     Ok(())
+}
+
+/// A step as people read it.
+fn told(step: &Step, options: Options) -> String {
+    match step {
+        Step::There(column) => format!("index on {column}: is there"),
+        Step::Due(column, partitions) => {
+            format!("would build the index on {column}, in {partitions} partitions")
+        }
+        Step::Building(column, partition) => {
+            format!("builds the index on {column} in {partition}; nobody waits for it")
+        }
+        Step::Swept(column, partition) => {
+            format!("dropped what a broken run left of the index on {column} in {partition}")
+        }
+        Step::Built(column, partition, took) => {
+            let took = units::short(*took);
+            format!("built the index on {column} in {partition} ({took})")
+        }
+        Step::Whole(column) => format!("index on {column}: whole; pages use it within a minute"),
+        Step::Unwanted(column) if options.drop_unwanted => {
+            format!("would drop the index on {column}")
+        }
+        Step::Unwanted(column) => format!(
+            "the index on {column} is not in store.indexes any more; `--drop-indexes` drops it"
+        ),
+        Step::Dropped(column) => format!("dropped the index on {column}"),
+        Step::Postponed(column, why) => {
+            format!("the index on {column} is left to the next run ({why})")
+        }
+        Step::Busy => "indexes: another run is at it".to_owned(),
+    }
 }
 
 async fn retire(

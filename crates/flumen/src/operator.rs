@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use anyhow::Context as _;
 use serde::Deserialize;
 use service::config::Layers;
-use store::{ErrorKind, Pool};
+use store::{ErrorKind, Pool, indexes::Column};
 
 use crate::{
     exit::{self, Exit},
@@ -49,6 +49,26 @@ pub(crate) struct Config {
     pub(crate) database: store::Config,
     #[serde(default)]
     pub(crate) kafka: kafka::Config,
+    #[serde(default)]
+    pub(crate) store: Store,
+}
+
+/// `[store]`: what the operator adds to the tables.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Store {
+    /// What has an index beside what every installation has.
+    indexes: Vec<String>,
+}
+
+impl Store {
+    /// The columns that are to be indexed.
+    pub(crate) fn indexes(&self) -> Result<Vec<Column>, String> {
+        self.indexes
+            .iter()
+            .map(|text| Column::parse(text))
+            .collect()
+    }
 }
 
 fn setting(text: &str) -> Result<(String, String), String> {
@@ -96,6 +116,11 @@ impl Args {
             .kafka
             .validate()
             .map_err(|error| Exit::error(exit::USAGE, format!("[kafka] {error}")))?;
+        loaded
+            .config
+            .store
+            .indexes()
+            .map_err(|why| usage("store.indexes", why))?;
         Ok(loaded.config)
     }
 
@@ -177,6 +202,27 @@ mod tests {
             (config.kafka.topic.as_str(), config.kafka.brokers.as_str()),
             ("mine", "k:9092")
         );
+    }
+
+    #[test]
+    fn what_cannot_be_indexed_is_refused_with_what_can() {
+        let config = args(&["store.indexes=[\"subject\", \"data.order.id\"]"])
+            .load()
+            .expect("valid");
+        assert_eq!(config.store.indexes().expect("valid").len(), 2);
+        let error = args(&["store.indexes=[\"colour\"]"])
+            .load()
+            .expect_err("wrong");
+        let exit = error.downcast_ref::<Exit>().expect("an exit status");
+        assert_eq!(exit.code, exit::USAGE);
+        for part in [
+            "store.indexes",
+            "`colour`",
+            "subject",
+            "data.order.customer",
+        ] {
+            assert!(exit.message.contains(part), "{part}: {}", exit.message);
+        }
     }
 
     #[test]

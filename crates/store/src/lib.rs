@@ -7,6 +7,7 @@
 //! | [`migrate`], [`roles`] | the schema and who may touch it |
 //! | [`databases`], [`census`], [`libpq`] | what a backup needs: databases beside this one, what one holds, how PostgreSQL's programs reach it |
 //! | [`partitions`] | the partitions of `events` and `event_counts`: made on demand and ahead, retired by age |
+//! | [`indexes`] | the indexes that an operator adds, built while the pipeline runs |
 //! | [`write`](mod@write) | the hot path: the COPY encoder and the one transaction of a batch |
 //! | [`checkpoints`], [`dead_letters`], [`recent_ids`] | the tables around the events |
 //! | [`read`] | pages, single events, the feed and statistics |
@@ -27,6 +28,7 @@ pub mod dead_letters;
 pub mod error;
 #[doc(hidden)]
 pub mod failpoint;
+pub mod indexes;
 pub mod libpq;
 pub mod migrate;
 pub mod partitions;

@@ -129,6 +129,44 @@ async fn maintain_makes_partitions_once_and_drops_only_what_a_dry_run_showed() {
 }
 
 #[tokio::test]
+async fn maintain_builds_the_indexes_asked_for_and_drops_none_unasked() {
+    let operator = Operator::create().await;
+    operator.succeed(&["migrate"]).await;
+    let asked = "store.indexes=[\"subject\", \"data.order.id\"]";
+    let dry = operator
+        .succeed(&["maintain", "--dry-run", "--set", asked])
+        .await;
+    assert!(dry.contains("would build the index on subject"), "{dry}");
+    let built = operator.succeed(&["maintain", "--set", asked]).await;
+    assert!(built.contains("index on subject: whole"), "{built}");
+    assert!(built.contains("index on data.order.id: whole"), "{built}");
+    let again = operator.succeed(&["maintain", "--set", asked]).await;
+    assert!(again.contains("index on subject: is there"), "{again}");
+    let fewer = "store.indexes=[\"subject\"]";
+    let kept = operator.succeed(&["maintain", "--set", fewer]).await;
+    assert!(
+        kept.contains("the index on data.order.id is not in store.indexes any more"),
+        "{kept}"
+    );
+    let dropped = operator
+        .succeed(&["maintain", "--drop-indexes", "--set", fewer])
+        .await;
+    assert!(
+        dropped.contains("dropped the index on data.order.id"),
+        "{dropped}"
+    );
+    let wrong = operator
+        .run(&["maintain", "--set", "store.indexes=[\"colour\"]"])
+        .await;
+    assert_eq!(wrong.status.code(), Some(2));
+    let text = String::from_utf8_lossy(&wrong.stderr).into_owned();
+    assert!(
+        text.contains("store.indexes") && text.contains("data.order.customer"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
 async fn a_wrong_setting_is_exit_status_2_and_names_the_key() {
     let operator = Operator::create().await;
     let output = operator

@@ -92,7 +92,7 @@ fn statement(query: &PageQuery, merged: Option<&[String]>) -> Statement {
                 sql.push_columns(query.fields)
                     .push(" FROM events WHERE source = ")
                     .bind(name.clone(), Type::TEXT);
-                conditions(&mut sql, query, None);
+                conditions(&mut sql, query);
                 sql.push(")");
             }
             if names.is_empty() {
@@ -106,7 +106,7 @@ fn statement(query: &PageQuery, merged: Option<&[String]>) -> Statement {
                 .push_columns(query.fields)
                 .push(" FROM events WHERE true")
                 .push_patterns("source", &query.filter.sources);
-            conditions(&mut sql, query, None);
+            conditions(&mut sql, query);
         }
     }
     sql.push(order_by(query));

@@ -6,12 +6,14 @@
 //! | call | cost |
 //! |---|---|
 //! | [`Reader::page`] | one index range for each source that is meant, whatever the position; of all events when they are too many |
+//! | the same by a column that the operator has had indexed | one index range for each value that is named |
 //! | the same with other filters | steps of rows that are looked through, until the page is full or the time for searching is over |
 //! | [`Reader::event`] | one probe of one partition, since a uid holds its time |
 //! | [`Reader::feed`] | one index range for each Kafka partition, bounded also when nothing matches |
 //! | [`Reader::export`] | one index range for each source that is meant, or the table in order |
 //! | [`Reader::stats`], [`Reader::facets`] | the minutes asked for, of `event_counts` |
 
+mod along;
 mod export;
 mod facets;
 mod feed;
@@ -41,6 +43,7 @@ pub use stats::{GroupBy, Series, Stats, StatsQuery};
 use std::sync::Arc;
 use std::time::Duration;
 
+use along::KnownIndexes;
 pub(crate) use prepared::Prepared;
 use sources::KnownSources;
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -114,6 +117,7 @@ pub struct Reader {
     tls: MakeRustlsConnect,
     budgets: Budgets,
     sources: Arc<KnownSources>,
+    indexes: Arc<KnownIndexes>,
 }
 
 impl std::fmt::Debug for Reader {
@@ -136,6 +140,7 @@ impl Reader {
             tls: config.target()?.tls,
             budgets,
             sources: Arc::default(),
+            indexes: Arc::default(),
         })
     }
 

@@ -10,6 +10,7 @@ use futures_util::TryStreamExt;
 use tokio_postgres::RowStream;
 use tokio_postgres::types::Type;
 
+use super::along::{Along, Way};
 use super::fields::Fields;
 use super::filter::Filter;
 use super::json::Events;
@@ -21,8 +22,9 @@ use super::{ReadError, Reader};
 
 const DOING: &str = "read a page";
 
-/// Up to so many sources are read each by its own index range and merged; of more, one is likely to be near in the order of all events.
-const MAX_MERGED_SOURCES: usize = 64;
+/// Up to so many sources, or values of a column, are read each by its own index range and merged; of more, one is likely to be near in the order of all
+/// events.
+pub(super) const MAX_MERGED: usize = 64;
 
 /// The order of a listing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -114,26 +116,54 @@ impl Reader {
             return Ok(Page::default());
         }
         let lease = self.lease(self.budgets.page).await?;
-        let wanted = &query.filter.sources;
-        let merged = self
-            .sources
-            .resolve(&lease, wanted, MAX_MERGED_SOURCES)
-            .await?;
-        // Sources that are not read each by its index are one more filter.
-        let is_indexed = query.filter.has_sources_only() && (merged.is_some() || wanted.is_any());
-        let merged = merged.as_deref();
-        let found = if is_indexed {
-            let rows = lease.rows(DOING, select(query, merged, None)).await?;
+        let way = self.way(&lease, query).await?;
+        let found = if way.finds_only(&query.filter) {
+            let rows = lease.rows(DOING, select(query, &way, None)).await?;
             let mut found = Found::showing(query.fields);
             lease.within(found.collect(&lease, query, rows)).await?;
             found
         } else {
-            self.search(&lease, query, merged).await?
+            self.search(&lease, query, &way).await?
         };
         if found.is_drained {
             lease.finish();
         }
         Ok(found.into_page(query))
+    }
+}
+
+impl Reader {
+    /// Chooses the index that a page is read along.
+    async fn way(&self, lease: &Lease, query: &PageQuery) -> Result<Way, ReadError> {
+        let mut ways = self.indexes.ranges(lease, &query.filter).await?;
+        let hides = !ways.is_empty();
+        let sources = self
+            .sources
+            .resolve(lease, &query.filter.sources, MAX_MERGED)
+            .await?;
+        // Sources that are not read each by its index are one more filter.
+        ways.extend(sources.map(Along::Sources));
+        let ways = ways.into_iter().map(|along| Way { along, hides }).collect();
+        let way = self.sparsest(lease, query, ways).await?;
+        Ok(way.unwrap_or(Way::plain(Along::Time)))
+    }
+
+    /// The plan of the statement that a page begins with, as the server shows it; for tests.
+    #[doc(hidden)]
+    pub async fn explain(&self, query: &PageQuery) -> Result<String, ReadError> {
+        let lease = self.lease(self.budgets.page).await?;
+        let way = self.way(&lease, query).await?;
+        let mut statement = select(query, &way, None);
+        statement.sql.insert_str(0, "EXPLAIN (COSTS OFF) ");
+        statement.is_common = false;
+        let rows = lease.rows(DOING, statement).await?;
+        let lines: Vec<_> = rows
+            .try_collect()
+            .await
+            .map_err(|error| lease.error(DOING, &error))?;
+        lease.finish();
+        let lines: Vec<&str> = lines.iter().filter_map(|row| row.try_get(0).ok()).collect();
+        Ok(lines.join("\n"))
     }
 }
 
@@ -223,36 +253,37 @@ impl Found {
     }
 }
 
-/// `merged` names the sources when each is to be read by its own index range; `end` is the last key to look at.
-pub(super) fn select(query: &PageQuery, merged: Option<&[String]>, end: Option<Key>) -> Statement {
+/// `end` is the last key to look at.
+pub(super) fn select(query: &PageQuery, way: &Way, end: Option<Key>) -> Statement {
     // One row too many tells whether there is more.
     let limit = i64::try_from(query.limit)
         .unwrap_or(i64::MAX)
         .saturating_add(1);
     let mut sql = Statement::new("SELECT ");
     sql.push_columns(query.fields);
-    match merged {
-        Some(names) if names.len() != 1 => {
+    match way.values() {
+        Some(values) if values.len() != 1 => {
             sql.push(" FROM unnest(")
-                .bind(names.to_vec(), Type::TEXT_ARRAY);
+                .bind(values.to_vec(), Type::TEXT_ARRAY);
             sql.push(") AS wanted(name) CROSS JOIN LATERAL (SELECT ")
                 .push_columns(Fields::ALL);
-            sql.push(" FROM events WHERE source = wanted.name");
-            conditions(&mut sql, query, end);
+            sql.push(" FROM events WHERE ");
+            way.push_range(&mut sql, |sql| {
+                sql.push("wanted.name");
+            });
+            along(&mut sql, query, way, end);
             sql.push(order_by(query))
                 .push(" LIMIT ")
                 .bind(limit, Type::INT8)
                 .push(") AS e");
         }
-        Some(names) => {
-            sql.push(" FROM events WHERE source = ")
-                .bind(names.concat(), Type::TEXT);
-            conditions(&mut sql, query, end);
-        }
-        None => {
-            sql.push(" FROM events WHERE true")
-                .push_patterns("source", &query.filter.sources);
-            conditions(&mut sql, query, end);
+        values => {
+            let value = values.unwrap_or_default().concat();
+            sql.push(" FROM events WHERE ");
+            way.push_range(&mut sql, |sql| {
+                sql.bind(value.clone(), Type::TEXT);
+            });
+            along(&mut sql, query, way, end);
         }
     }
     sql.push(order_by(query))
@@ -261,12 +292,19 @@ pub(super) fn select(query: &PageQuery, merged: Option<&[String]>, end: Option<K
     sql
 }
 
-pub(super) fn conditions(sql: &mut Statement, query: &PageQuery, end: Option<Key>) {
-    sql.push_filter(&query.filter);
+/// Adds what is asked for beside the range.
+fn along(sql: &mut Statement, query: &PageQuery, way: &Way, end: Option<Key>) {
+    way.push_rest(sql, &query.filter);
     after_position(sql, query);
     if let Some(end) = end {
         up_to(sql, query, end);
     }
+}
+
+/// Adds the filter beside the sources, and where it begins.
+pub(super) fn conditions(sql: &mut Statement, query: &PageQuery) {
+    sql.push_filter(&query.filter);
+    after_position(sql, query);
 }
 
 /// Adds the conditions on time and on the position.

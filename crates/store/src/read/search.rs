@@ -11,6 +11,7 @@ use event::Uid;
 use futures_util::TryStreamExt;
 use tokio_postgres::types::Type;
 
+use super::along::Way;
 use super::page::{Found, PageQuery, after_position, is_descending, order_by, select};
 use super::row::Key;
 use super::session::Lease;
@@ -34,12 +35,39 @@ const QUICK: u32 = 20;
 const SLOW: u32 = 5;
 
 impl Reader {
+    /// Of several ways, the one whose entries lie furthest apart: a step along it gets furthest.
+    pub(super) async fn sparsest(
+        &self,
+        lease: &Lease,
+        query: &PageQuery,
+        ways: Vec<Way>,
+    ) -> Result<Option<Way>, ReadError> {
+        if ways.len() < 2 {
+            return Ok(ways.into_iter().next());
+        }
+        let mut best: Option<(Way, Key)> = None;
+        for way in ways {
+            let Some(end) = probe(lease, self.budgets.page, query, &way, FIRST_STEP).await? else {
+                // Fewer than a step in all.
+                return Ok(Some(way));
+            };
+            let is_further = |best: &Key| match is_descending(query) {
+                true => end.time < best.time,
+                false => end.time > best.time,
+            };
+            if best.as_ref().is_none_or(|(_, key)| is_further(key)) {
+                best = Some((way, end));
+            }
+        }
+        Ok(best.map(|(way, _)| way))
+    }
+
     /// Looks for events until the page is full, the range is at its end, or the budget is used up.
     pub(super) async fn search(
         &self,
         lease: &Lease,
         query: &PageQuery,
-        merged: Option<&[String]>,
+        way: &Way,
     ) -> Result<Found, ReadError> {
         let (started, budget) = (Instant::now(), self.budgets.search);
         let mut query = query.clone();
@@ -47,7 +75,7 @@ impl Reader {
         let mut rows = FIRST_STEP;
         loop {
             let (step, before) = (Instant::now(), found.last);
-            let outcome = self.step(lease, &query, merged, rows, &mut found).await;
+            let outcome = self.step(lease, &query, way, rows, &mut found).await;
             let end = match outcome {
                 Ok(end) => end,
                 // What was looked at before stands; the connection is in the middle of something.
@@ -78,7 +106,7 @@ impl Reader {
         &self,
         lease: &Lease,
         query: &PageQuery,
-        merged: Option<&[String]>,
+        way: &Way,
         rows: i64,
         found: &mut Found,
     ) -> Result<Option<Key>, ReadError> {
@@ -87,9 +115,9 @@ impl Reader {
             Some(_) => self.budgets.search.min(self.budgets.page),
             None => self.budgets.page,
         };
-        let end = probe(lease, budget, query, merged, rows).await?;
+        let end = probe(lease, budget, query, way, rows).await?;
         let found_rows = lease
-            .rows_in(DOING, budget, select(query, merged, end))
+            .rows_in(DOING, budget, select(query, way, end))
             .await?;
         lease
             .within(found.collect(lease, query, found_rows))
@@ -98,20 +126,23 @@ impl Reader {
     }
 }
 
-/// The key of the row that is so many rows away; of several sources, the nearest of those that lie an equal part of it away.
+/// The key of the row that is so many rows away; of several ranges, the nearest of those that lie an equal part of it away.
 async fn probe(
     lease: &Lease,
     budget: Duration,
     query: &PageQuery,
-    merged: Option<&[String]>,
+    way: &Way,
     rows: i64,
 ) -> Result<Option<Key>, ReadError> {
     let mut sql = Statement::new("SELECT e.time, e.uid FROM ");
-    match merged {
-        Some(names) => {
-            let count = i64::try_from(names.len().max(1)).unwrap_or(i64::MAX);
-            sql.push("unnest(").bind(names.to_vec(), Type::TEXT_ARRAY);
-            sql.push(") AS wanted(name) CROSS JOIN LATERAL (SELECT time, uid FROM events WHERE source = wanted.name");
+    match way.values() {
+        Some(values) => {
+            let count = i64::try_from(values.len().max(1)).unwrap_or(i64::MAX);
+            sql.push("unnest(").bind(values.to_vec(), Type::TEXT_ARRAY);
+            sql.push(") AS wanted(name) CROSS JOIN LATERAL (SELECT time, uid FROM events WHERE ");
+            way.push_range(&mut sql, |sql| {
+                sql.push("wanted.name");
+            });
             far(&mut sql, query, (rows / count).max(100));
         }
         None => {

@@ -8,6 +8,7 @@ use tokio_postgres::types::{ToSql, Type};
 use super::fields::{Field, Fields};
 use super::filter::{DataFilter, Filter, PatternSet};
 use super::row::{COLUMNS, COLUMNS_WITHOUT_DATA};
+use crate::indexes::Column;
 use crate::pg::PgTime;
 
 /// A value to bind.
@@ -86,7 +87,26 @@ impl Statement {
     pub(super) fn push_filter(&mut self, filter: &Filter) -> &mut Self {
         self.push_patterns("type", &filter.types);
         self.push_patterns("subject", &filter.subjects);
-        for DataFilter { path, equals } in &filter.data {
+        self.push_data(&filter.data)
+    }
+
+    /// Adds what an added index begins with: text of the program's own, and names that are checked to hold nothing that means something in SQL.
+    pub(super) fn push_column(&mut self, column: &Column) -> &mut Self {
+        self.sql.push_str(&column.key());
+        self
+    }
+
+    /// Adds `AND ..` for the condition of an added index on which rows it holds.
+    pub(super) fn push_condition(&mut self, column: &Column) -> &mut Self {
+        if let Some(condition) = column.condition() {
+            self.push(" AND ").sql.push_str(&condition);
+        }
+        self
+    }
+
+    /// Adds `AND ..` for each condition on the data.
+    pub(super) fn push_data(&mut self, filters: &[DataFilter]) -> &mut Self {
+        for DataFilter { path, equals } in filters {
             self.is_common = false;
             self.push(" AND data #> ")
                 .bind(path.clone(), Type::TEXT_ARRAY);

@@ -19,7 +19,7 @@ pub(crate) struct Store {
     pub(crate) reader: Reader,
     sink: Sink,
     /// Dropped last.
-    _database: TestDatabase,
+    database: TestDatabase,
 }
 
 impl Store {
@@ -34,8 +34,14 @@ impl Store {
             pool,
             reader,
             sink,
-            _database: database,
+            database,
         }
+    }
+
+    /// A reader that knows nothing yet.
+    pub(crate) fn another_reader(&self, budgets: Budgets) -> Reader {
+        let config = Config::with_url(self.database.url());
+        Reader::new(self.pool.clone(), &config, budgets).expect("a reader")
     }
 
     /// Stores events as records of one partition, from an offset on.

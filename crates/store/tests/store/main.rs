@@ -5,6 +5,7 @@ mod encoder;
 mod fast;
 mod freshness;
 mod fuzz_corpus;
+mod indexes;
 mod migrations;
 mod outage;
 mod partitions;
