@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""Every alert has a runbook with its five parts, and what the runbooks name exists: files they link to, alerts, settings."""
+"""Every alert has a runbook with its five parts, every procedure says its way back, whom to call and what was walked through, and what they
+name exists: files they link to, alerts, settings of services, values of the chart, variables of Terraform. (Commands are put to the binary
+by scripts/check-deploy.)"""
 
 import pathlib
 import re
@@ -8,8 +10,12 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BOOKS = ROOT / "docs/runbooks"
 PARTS = ["Meaning", "Impact", "Check", "Fix", "Escalate"]
+# Of every other page; these two are about what has happened already, and say the way in their own order.
+PROCEDURE = ["Way back", "Escalate", "Walked through"]
+OWN_ORDER = {"checkpoint-out-of-range", "restore", "migrate-database"}
 # Words with a dot between backticks that are no settings of ours.
-FOREIGN = {"database.retention", "min.insync.replicas", "retention.ms", "unclean.leader.election.enable", "group.initial.rebalance.delay.ms"}
+FOREIGN = {"database.retention", "min.insync.replicas", "retention.ms", "unclean.leader.election.enable", "group.initial.rebalance.delay.ms",
+           "rds.force_ssl", "rds.logical_replication"}
 
 
 def settings():
@@ -22,6 +28,14 @@ def settings():
                 section = heading[1] + "."
             elif key := re.match(r"#? ?([a-z_]+) = ", line):
                 known.add(section + key[1])
+    # Values of the chart, by indentation; attributes of Terraform's variables.
+    path = []
+    for line in (ROOT / "charts/flumen/values.yaml").read_text().splitlines():
+        if key := re.match(r"( *)([A-Za-z]+):", line):
+            path = [*path[: len(key[1]) // 2], key[2]]
+            known.add(".".join(path))
+    for variable in (ROOT / "terraform/infra/variables.tf").read_text().split('variable "')[1:]:
+        known |= {f"{variable.split(chr(34))[0]}.{name}" for name in re.findall(r"^ +([a-z_]+) += ", variable, re.M)}
     return known
 
 
@@ -60,11 +74,19 @@ def main():
         for name in set(re.findall(r"\bFlumen[A-Z]\w+", text)) - alerts.keys():
             faults.append(f"{book.name} names {name}, which is no alert")
         for key in set(re.findall(r"`([a-z_]+(?:\.[a-z_]+)+)`", text)) - FOREIGN:
-            if key not in known and not key.endswith((".md", ".toml", ".json", ".yaml")):
+            if key not in known and not key.endswith((".md", ".toml", ".json", ".yaml", ".sql", ".tf", ".tfvars")):
                 faults.append(f"{book.name} names the setting {key}, which no service has")
         for path in re.findall(r"\bdocs/[a-z-]+\.md", text):
             if not (ROOT / path).exists():
                 faults.append(f"{book.name} names {path}, which is not there")
+    index = (BOOKS / "README.md").read_text()
+    for book in sorted(BOOKS.glob("*.md")):
+        if book.name != "README.md" and f"({book.name})" not in index:
+            faults.append(f"{book.name} is not in README.md")
+        if book.stem not in alerts and book.stem not in OWN_ORDER | {"README"}:
+            headings = re.findall(r"^## (.+)$", book.read_text(), re.M)
+            if headings[-len(PROCEDURE):] != PROCEDURE:
+                faults.append(f"{book.name}: its last parts are {headings[-len(PROCEDURE):]}, not {PROCEDURE}")
     for book in BOOKS.glob("Flumen*.md"):
         if book.stem not in alerts:
             faults.append(f"{book.name} belongs to no alert")
