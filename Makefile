@@ -38,7 +38,7 @@ dist: ## Build every binary as it is shipped (fat LTO; slow)
 # ------------------------------------------------------------------ test
 # The binaries that tests break can be broken at named places (crates/store/src/failpoint.rs); the same everywhere, so that nothing is built twice.
 BREAKABLE := --features store/failpoints
-.PHONY: test test-clients test-explorer test-unit test-integration test-sdk test-pg15
+.PHONY: test test-clients test-observability test-explorer test-unit test-integration test-sdk test-pg15
 test: ## Every test, on a real Kafka and a real PostgreSQL
 	$(call say,setting up)
 	@scripts/setup test
@@ -60,12 +60,20 @@ test: ## Every test, on a real Kafka and a real PostgreSQL
 	@scripts/with-stack target/debug tests/clients/run
 	$(call say,the Explorer in a real Chromium)
 	@scripts/with-stack target/debug scripts/test-explorer
+	$(call say,five alerts from the fault to the mail$(comma) every query of rules and dashboards$(comma) every metric (2 to 3 minutes))
+	@scripts/with-stack target/debug tests/observability/live target/debug
 
 test-clients: ## Generated clients, the examples of docs/api.md and schemathesis against a running pipeline
 	@scripts/setup test
 	@scripts/explorer
 	@cargo build --workspace --bins
 	@scripts/with-stack target/debug tests/clients/run
+
+test-observability: ## Break five things; each must be mailed, and its end. Every query of rules and dashboards has data, every metric moves
+	@scripts/setup test
+	@scripts/explorer
+	@cargo build --workspace --bins $(BREAKABLE)
+	@scripts/with-stack target/debug tests/observability/live target/debug
 
 test-explorer: ## The Explorer in a real Chromium, as query-api serves it (SCREENSHOTS_DIR=folder takes pictures)
 	@scripts/setup test
