@@ -162,7 +162,7 @@ bench: ## Measure everything, each figure beside its limit (QUICK=1, ONLY=.., CO
 
 # ------------------------------------------------------------------ check
 .PHONY: check check-observability fmt clippy doc deny shell check-explorer check-deploy check-terraform
-check: fmt clippy doc deny shell check-explorer check-observability check-deploy check-terraform ## Formatting, lints, documentation, licences, the page, deployment, Terraform
+check: fmt clippy doc deny shell check-explorer check-observability check-terraform check-deploy ## Formatting, lints, documentation, licences, the page, deployment, Terraform
 
 fmt: ## Formatting
 	@cargo fmt --all --check
