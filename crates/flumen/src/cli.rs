@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::{
-    backup, check_config, completions, dead_letters, down, generate, import, keys, maintain,
-    migrate, provision, relay, smoke, status, up, watch,
+    archive, backup, check_config, completions, dead_letters, down, generate, import, keys,
+    maintain, migrate, provision, relay, smoke, status, up, watch,
 };
 
 /// Flumen: events in over HTTP, safe in Kafka, exactly once in PostgreSQL, out over HTTP.
@@ -62,6 +62,8 @@ pub enum Command {
     Relay(relay::Args),
     /// Backs the database up, proves it, restores it.
     Backup(Box<backup::Args>),
+    /// Keeps closed partitions as Parquet before retention drops them.
+    Archive(Box<archive::Args>),
     /// Validates the configuration of the services.
     CheckConfig(check_config::Args),
     /// Calls /reload of a service when mounted files have changed.
@@ -90,6 +92,7 @@ impl Cli {
             Command::Maintain(args) => maintain::run(args).await,
             Command::Relay(args) => relay::run(args).await,
             Command::Backup(args) => backup::run(*args).await,
+            Command::Archive(args) => archive::run(*args).await,
             Command::CheckConfig(args) => check_config::run(args).await,
             Command::Watch(args) => watch::run(args).await,
             Command::Completions(args) => completions::run(args).await,

@@ -3,6 +3,7 @@
 //! Each subcommand is one module with `Args` and `run`; [`cli`] lists them, [`exit`] says what the
 //! exit statuses mean. [`client`] is the one HTTP client that `import`, `generate` and `smoke` share.
 
+pub mod archive;
 pub mod backup;
 pub mod check_config;
 mod civil;

@@ -177,6 +177,45 @@ pub async fn take(pool: &Pool) -> Result<Census, StoreError> {
     Snapshot::open(pool).await?.census().await
 }
 
+/// Counts one table or partition as of now.
+///
+/// # Errors
+/// An outage, or fatal when there is no such table.
+pub async fn table(pool: &Pool, schema: &str, name: &str) -> Result<Table, StoreError> {
+    let session = pool.session().await?;
+    let fail = |error| StoreError::from_pg(DOING, &error);
+    session
+        .batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        .await
+        .map_err(fail)?;
+    session.batch_execute(SETTINGS).await.map_err(fail)?;
+    let row = session
+        .query_one(
+            "SELECT format('%I.%I', $1::text, $2::text)",
+            &[&schema, &name],
+        )
+        .await
+        .map_err(fail)?;
+    // Dropped with its transaction.
+    count(&session, row.get(0), name.to_owned()).await
+}
+
+/// Counts a table by its name, quoted by the server.
+async fn count(session: &Session, quoted: &str, name: String) -> Result<Table, StoreError> {
+    let sql = format!(
+        "SELECT count(*), coalesce(bit_xor(('x' || substr(md5(t::text), 1, 16))::bit(64)), 0::bit(64))::bigint FROM ONLY {quoted} t"
+    );
+    let row = session
+        .query_one(&sql, &[])
+        .await
+        .map_err(|error| StoreError::from_pg(DOING, &error))?;
+    Ok(Table {
+        name,
+        rows: u64::try_from(row.get::<_, i64>(0)).unwrap_or_default(),
+        checksum: format!("{:016x}", row.get::<_, i64>(1)),
+    })
+}
+
 async fn census_in(session: &Session) -> Result<Census, StoreError> {
     let fail = |error| StoreError::from_pg(DOING, &error);
     let row = session
@@ -210,16 +249,7 @@ async fn census_in(session: &Session) -> Result<Census, StoreError> {
     );
     let mut tables = Vec::with_capacity(names.len());
     for (quoted, name) in names {
-        // The name comes from the catalogue, quoted by the server.
-        let sql = format!(
-            "SELECT count(*), coalesce(bit_xor(('x' || substr(md5(t::text), 1, 16))::bit(64)), 0::bit(64))::bigint FROM ONLY {quoted} t"
-        );
-        let row = session.query_one(&sql, &[]).await.map_err(fail)?;
-        tables.push(Table {
-            name,
-            rows: u64::try_from(row.get::<_, i64>(0)).unwrap_or_default(),
-            checksum: format!("{:016x}", row.get::<_, i64>(1)),
-        });
+        tables.push(count(session, &quoted, name).await?);
     }
     let checkpoints = session
         .query(

@@ -68,7 +68,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
 
     let begun = Instant::now();
     let now = Timestamp::now();
-    let id = name(now);
+    let id = format!("flumen-{}", compact(now));
     let work = super::work_folder(args.work.as_deref())?;
     let dump = work.path().join("dump");
     let snapshot = Snapshot::open(&pool).await?;
@@ -139,7 +139,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         files,
         census,
     };
-    target.put_manifest(&manifest).await?;
+    target.put_manifest(&id, &manifest).await?;
     say(format_args!(
         "{id}: done in {} s, {} bytes in {} files{}",
         manifest.seconds,
@@ -154,8 +154,8 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A name that sorts by time: `flumen-20261121T120000Z`.
-fn name(now: Timestamp) -> String {
+/// A time as a name that sorts: `20261121T120000Z`.
+pub(crate) fn compact(now: Timestamp) -> String {
     let text = now.to_string();
     let digits: String = text
         .split(['.', 'Z'])
@@ -164,7 +164,7 @@ fn name(now: Timestamp) -> String {
         .chars()
         .filter(|c| c.is_ascii_alphanumeric())
         .collect();
-    format!("flumen-{digits}Z")
+    format!("{digits}Z")
 }
 
 #[cfg(test)]
@@ -173,8 +173,8 @@ mod tests {
 
     #[test]
     fn names_sort_by_time() {
-        let at = |text: &str| name(Timestamp::parse_rfc3339(text).expect("a time"));
-        assert_eq!(at("2026-11-21T12:00:05.123456Z"), "flumen-20261121T120005Z");
+        let at = |text: &str| compact(Timestamp::parse_rfc3339(text).expect("a time"));
+        assert_eq!(at("2026-11-21T12:00:05.123456Z"), "20261121T120005Z");
         assert!(at("2026-11-21T12:00:05Z") < at("2026-11-21T12:00:06Z"));
     }
 }

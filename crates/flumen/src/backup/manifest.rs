@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use store::census::Census;
 
 /// The name of the manifest within a backup.
-pub(super) const NAME: &str = "manifest.json";
+pub(crate) const NAME: &str = "manifest.json";
 /// What this program writes and reads.
 pub(super) const FORMAT: u32 = 1;
 
@@ -33,13 +33,13 @@ pub(super) struct Manifest {
 
 /// One file of a backup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct File {
+pub(crate) struct File {
     /// Its name within the dump.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// Its size as it is kept, in bytes.
-    pub(super) bytes: u64,
+    pub(crate) bytes: u64,
     /// SHA-256 of it as it is kept, in hexadecimal.
-    pub(super) sha256: String,
+    pub(crate) sha256: String,
 }
 
 impl Manifest {

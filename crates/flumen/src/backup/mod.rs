@@ -3,14 +3,14 @@
 //! PostgreSQL's own `pg_dump` and `pg_restore` do the copying; this drives them, counts what they copied, encrypts, keeps and compares.
 //! A backup is a folder of files and a manifest that is written last: without it there is no backup.
 
-mod create;
+pub(crate) mod create;
 mod key;
 mod list;
-mod manifest;
+pub(crate) mod manifest;
 mod restore;
-mod seal;
-mod sum;
-mod target;
+pub(crate) mod seal;
+pub(crate) mod sum;
+pub(crate) mod target;
 mod tools;
 mod verify;
 
@@ -112,7 +112,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
 }
 
 /// A folder for the work, removed when dropped; only its owner may look into it.
-fn work_folder(within: Option<&std::path::Path>) -> anyhow::Result<tempfile::TempDir> {
+pub(crate) fn work_folder(within: Option<&std::path::Path>) -> anyhow::Result<tempfile::TempDir> {
     let mut builder = tempfile::Builder::new();
     builder.prefix("flumen-backup-");
     match within {

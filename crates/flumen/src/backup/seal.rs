@@ -9,13 +9,13 @@ use age::x25519;
 use anyhow::Context as _;
 
 /// What the names of encrypted files end in.
-pub(super) const SUFFIX: &str = ".age";
+pub(crate) const SUFFIX: &str = ".age";
 
 /// Public keys, any of whose identities opens the backup.
 ///
 /// # Errors
 /// When one is no public key of age.
-pub(super) fn recipients(texts: &[String]) -> anyhow::Result<Vec<x25519::Recipient>> {
+pub(crate) fn recipients(texts: &[String]) -> anyhow::Result<Vec<x25519::Recipient>> {
     texts
         .iter()
         .map(|text| {
@@ -29,7 +29,7 @@ pub(super) fn recipients(texts: &[String]) -> anyhow::Result<Vec<x25519::Recipie
 ///
 /// # Errors
 /// When there is none in it.
-pub(super) fn identity(file: &Path) -> anyhow::Result<x25519::Identity> {
+pub(crate) fn identity(file: &Path) -> anyhow::Result<x25519::Identity> {
     let text = std::fs::read_to_string(file)
         .with_context(|| format!("read the identity from {}", file.display()))?;
     let line = text
@@ -49,7 +49,7 @@ pub(super) fn identity(file: &Path) -> anyhow::Result<x25519::Identity> {
 ///
 /// # Errors
 /// When either cannot be read or written.
-pub(super) fn encrypt(
+pub(crate) fn encrypt(
     from: &Path,
     to: &Path,
     recipients: &[x25519::Recipient],
@@ -68,7 +68,7 @@ pub(super) fn encrypt(
 ///
 /// # Errors
 /// When the identity does not open it, or it was altered.
-pub(super) fn decrypt(from: &Path, to: &Path, identity: &x25519::Identity) -> anyhow::Result<()> {
+pub(crate) fn decrypt(from: &Path, to: &Path, identity: &x25519::Identity) -> anyhow::Result<()> {
     let decryptor = age::Decryptor::new(BufReader::new(File::open(from)?))
         .context("it is not encrypted with age")?;
     let mut input = decryptor

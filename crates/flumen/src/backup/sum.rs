@@ -6,29 +6,29 @@ use super::manifest::File;
 
 /// What went through so far.
 #[derive(Debug, Default)]
-pub(super) struct Summing {
+pub(crate) struct Summing {
     bytes: u64,
     hash: Sha256,
 }
 
 /// What went through.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Sum {
+pub(crate) struct Sum {
     /// How many bytes.
-    pub(super) bytes: u64,
+    pub(crate) bytes: u64,
     /// Their SHA-256, in hexadecimal.
-    pub(super) sha256: String,
+    pub(crate) sha256: String,
 }
 
 impl Summing {
     /// Takes the next part.
-    pub(super) fn add(&mut self, part: &[u8]) {
+    pub(crate) fn add(&mut self, part: &[u8]) {
         self.bytes += part.len() as u64;
         self.hash.update(part);
     }
 
     /// There is no more.
-    pub(super) fn finish(self) -> Sum {
+    pub(crate) fn finish(self) -> Sum {
         let digest = self.hash.finalize();
         Sum {
             bytes: self.bytes,
@@ -42,7 +42,7 @@ impl Sum {
     ///
     /// # Errors
     /// When it is not what was kept.
-    pub(super) fn check(&self, id: &str, file: &File) -> anyhow::Result<()> {
+    pub(crate) fn check(&self, id: &str, file: &File) -> anyhow::Result<()> {
         anyhow::ensure!(
             self.bytes == file.bytes,
             "{} of {id} has {} bytes and not {}: the backup is incomplete or was altered; nothing was restored, take another",

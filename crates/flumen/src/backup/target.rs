@@ -20,7 +20,7 @@ const CHUNK: usize = 1 << 20;
 
 /// A place for backups.
 #[derive(Debug, Clone)]
-pub(super) struct Target {
+pub(crate) struct Target {
     store: Arc<dyn ObjectStore>,
     prefix: Path,
     shown: String,
@@ -31,7 +31,7 @@ impl Target {
     ///
     /// # Errors
     /// When it is neither a folder nor an address of S3, or the environment lacks what S3 needs.
-    pub(super) fn open(place: &str) -> anyhow::Result<Self> {
+    pub(crate) fn open(place: &str) -> anyhow::Result<Self> {
         if let Some(rest) = place.strip_prefix("s3://") {
             let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
             anyhow::ensure!(
@@ -69,7 +69,7 @@ impl Target {
     }
 
     /// The place as the user wrote it.
-    pub(super) fn shown(&self) -> &str {
+    pub(crate) fn shown(&self) -> &str {
         &self.shown
     }
 
@@ -81,7 +81,7 @@ impl Target {
     ///
     /// # Errors
     /// When it cannot be read or kept.
-    pub(super) async fn put_file(
+    pub(crate) async fn put_file(
         &self,
         id: &str,
         name: &str,
@@ -108,10 +108,14 @@ impl Target {
     ///
     /// # Errors
     /// When it cannot be kept.
-    pub(super) async fn put_manifest(&self, manifest: &Manifest) -> anyhow::Result<()> {
+    pub(crate) async fn put_manifest(
+        &self,
+        id: &str,
+        manifest: &impl serde::Serialize,
+    ) -> anyhow::Result<()> {
         let text = serde_json::to_vec_pretty(manifest).context("write the manifest")?;
         self.store
-            .put(&self.path(&manifest.id, manifest::NAME), text.into())
+            .put(&self.path(id, manifest::NAME), text.into())
             .await
             .with_context(|| format!("keep the manifest in {}", self.shown))?;
         Ok(())
@@ -121,7 +125,7 @@ impl Target {
     ///
     /// # Errors
     /// When it is not there or cannot be written.
-    pub(super) async fn get_file(
+    pub(crate) async fn get_file(
         &self,
         id: &str,
         name: &str,
@@ -148,7 +152,7 @@ impl Target {
     ///
     /// # Errors
     /// When the place cannot be listed.
-    pub(super) async fn ids(&self) -> anyhow::Result<Vec<String>> {
+    pub(crate) async fn ids(&self) -> anyhow::Result<Vec<String>> {
         let prefix = (self.prefix.parts().count() > 0).then_some(&self.prefix);
         let found = self
             .store
@@ -173,6 +177,24 @@ impl Target {
         Ok(ids)
     }
 
+    /// A manifest as it is kept.
+    ///
+    /// # Errors
+    /// When it is not there.
+    pub(crate) async fn manifest_bytes(&self, id: &str) -> anyhow::Result<bytes::Bytes> {
+        let found = self
+            .store
+            .get(&self.path(id, manifest::NAME))
+            .await
+            .with_context(|| {
+                format!(
+                    "{id} is not in {}, or was never finished; `list` shows what is there",
+                    self.shown
+                )
+            })?;
+        found.bytes().await.context("read the manifest")
+    }
+
     /// The manifest of a backup, the newest when none is named.
     ///
     /// # Errors
@@ -188,10 +210,6 @@ impl Target {
                 )
             })?,
         };
-        let found = self.store.get(&self.path(&id, manifest::NAME)).await.with_context(|| {
-            format!("{id} is not in {}, or was never finished; `flumen backup list` shows what is there", self.shown)
-        })?;
-        let bytes = found.bytes().await.context("read the manifest")?;
-        Manifest::read(&bytes, &id)
+        Manifest::read(&self.manifest_bytes(&id).await?, &id)
     }
 }

@@ -11,6 +11,7 @@ use parquet::{
 };
 
 use super::row::{Field, Kind, ReadError, Reader, Row, Wanted, no_such_column, write_string};
+use crate::archive::{ARCHIVE, ARCHIVED_EVENT};
 use crate::civil;
 
 /// Reads Parquet one row group after the other, only the columns that are needed.
@@ -49,6 +50,8 @@ enum Clock {
 enum DataColumns {
     One(usize),
     Object(Vec<usize>),
+    /// The column holds JSON: each row of an archive is an event already.
+    Json(usize),
 }
 
 impl ParquetReader {
@@ -74,11 +77,20 @@ impl ParquetReader {
             [] => !shape.drop.contains(name),
             only => only.contains(name),
         };
+        let is_archive = wanted.columns.is_empty()
+            && shape.only.is_empty()
+            && shape.drop.is_empty()
+            && metadata
+                .key_value_metadata()
+                .is_some_and(|pairs| pairs.iter().any(|pair| pair.key == ARCHIVE));
         // Read no column that nobody asked for.
         let read: Vec<_> = all
             .iter()
             .filter(|field| {
                 let name = field.name().to_owned();
+                if is_archive {
+                    return name == ARCHIVED_EVENT;
+                }
                 in_data(&name) || wanted.columns.contains(&name)
             })
             .cloned()
@@ -95,6 +107,7 @@ impl ParquetReader {
             .map(index)
             .collect::<anyhow::Result<_>>()?;
         let data = match shape.only.as_slice() {
+            _ if is_archive => DataColumns::Json(index(&ARCHIVED_EVENT.to_owned())?),
             [one] => DataColumns::One(index(one)?),
             [] => DataColumns::Object(
                 (0..read.len())
@@ -166,6 +179,10 @@ impl Reader for ParquetReader {
             DataColumns::One(index) => {
                 write_cell(out, &cells[*index].1, self.columns[*index].clock);
             }
+            DataColumns::Json(index) => match &cells[*index].1 {
+                Cell::Str(text) => out.extend_from_slice(text.as_bytes()),
+                cell => write_cell(out, cell, self.columns[*index].clock),
+            },
             DataColumns::Object(columns) => {
                 out.push(b'{');
                 for (at, &index) in columns.iter().enumerate() {

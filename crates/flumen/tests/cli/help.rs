@@ -82,6 +82,7 @@ fn the_subcommands_are_those_the_documentation_names() {
             "maintain",
             "relay",
             "backup",
+            "archive",
             "check-config",
             "watch",
             "completions"

@@ -233,6 +233,88 @@ async fn events_are_sent_imported_generated_and_served() {
     assert_eq!(pipeline.events("imported").await.len(), 1500);
 }
 
+/// The events without what the pipeline gives anew each time.
+fn own(events: &[Value]) -> Vec<Value> {
+    let mut own = events.to_vec();
+    for event in &mut own {
+        for name in ["recordedtime", "kafkapartition", "kafkaoffset"] {
+            event.as_object_mut().expect("an object").remove(name);
+        }
+    }
+    own
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_archived_and_dropped_is_imported_again_as_it_was() {
+    let pipeline = Pipeline::start();
+    let folder = tempfile::tempdir().expect("make a folder");
+    let long_ago = jiff::Timestamp::now().as_millisecond() - 200 * 86_400_000;
+    let rows: String = (0..300)
+        .map(|row| {
+            format!(
+                "{}\n",
+                json!({"at": long_ago - row * 7_200_000, "n": row, "text": "\"ü\""})
+            )
+        })
+        .collect();
+    let file = write(folder.path(), "rows.ndjson", &rows);
+    let import = [
+        "import",
+        &file,
+        "--source",
+        "old",
+        "--type",
+        "row",
+        "--time-from",
+        "at",
+        "--time-format",
+        "unix-ms",
+        "--json",
+    ];
+    assert_eq!(pipeline.json(&import, 0)["accepted"], 300);
+    pipeline.count("old", 300).await;
+    let before = pipeline.events("old").await;
+
+    let place = folder.path().join("archive");
+    let place = place.to_str().expect("a path in UTF-8");
+    // What somebody is reading just then is left to the next run.
+    eventually(PATIENCE, || async {
+        let made = pipeline.flumen(&[
+            "archive",
+            "create",
+            "--to",
+            place,
+            "--older-than",
+            "60d",
+            "--plain",
+            "--drop",
+        ]);
+        assert!(made.status.success(), "{}", stderr(&made));
+        pipeline.events("old").await.is_empty()
+    })
+    .await;
+
+    let out = folder.path().join("out");
+    let out_text = out.to_str().expect("a path in UTF-8");
+    let fetched = flumen(["archive", "fetch", "--from", place, "--out", out_text]);
+    assert!(fetched.status.success(), "{}", stderr(&fetched));
+    let files: Vec<String> = fs::read_dir(&out)
+        .expect("files")
+        .map(|entry| {
+            entry
+                .expect("an entry")
+                .path()
+                .to_string_lossy()
+                .into_owned()
+        })
+        .collect();
+    let mut import = vec!["import", "--json"];
+    import.extend(files.iter().map(String::as_str));
+    assert_eq!(pipeline.json(&import, 0)["accepted"], 300);
+    pipeline.count("old", 300).await;
+    assert_eq!(own(&pipeline.events("old").await), own(&before));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_smoke_test_of_nothing_fails_and_says_where() {
     let folder = tempfile::tempdir().expect("make a folder");

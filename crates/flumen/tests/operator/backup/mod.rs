@@ -1,5 +1,6 @@
 //! Backups: made, listed, verified and restored with PostgreSQL's own programs, or refused.
 
+mod archived;
 mod refused;
 mod restored;
 
@@ -12,8 +13,8 @@ use event::{Data, Event, Extensions, Timestamp};
 use store::write::{Advance, Batch, Record, Sink};
 use store::{Config, Pool, census, checkpoints, databases};
 
-/// 2026-01-15T12:00:00Z in microseconds.
-const NOON: i64 = 1_768_478_400_000_000;
+/// 2025-01-15T12:00:00Z in microseconds.
+const NOON: i64 = 1_736_942_400_000_000;
 /// Between two events, in microseconds: a few hundred of them lie in several of the table's partitions.
 const STEP: i64 = 6 * 3_600_000_000;
 const TOPIC: &str = "events";
@@ -163,9 +164,13 @@ impl Server {
 
     /// The same with other programs than PostgreSQL's.
     async fn backup_with(&self, args: &[&str], programs: &Path) -> Output {
+        self.flumen(&[&["backup"], args].concat(), programs).await
+    }
+
+    /// Runs `flumen` on the database.
+    async fn flumen(&self, args: &[&str], programs: &Path) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_flumen"));
         command
-            .arg("backup")
             .args(args)
             .current_dir(std::env::temp_dir())
             .env("FLUMEN_PG_BIN", programs)
