@@ -31,7 +31,7 @@ PATTERNS = {
     r'^image\.tag$': '^[A-Za-z0-9_.-]{0,128}$',
     r'^image\.digests\.': '^(sha256:[0-9a-f]{64})?$',
     r'\.image$': '^[^:@ ]+(:[0-9]+)?[^:@ ]*(:[A-Za-z0-9_.-]+|@sha256:[0-9a-f]{64})$',
-    r'\.(retention|timeout|interval|refreshInterval)$': '^([0-9]+(ms|s|m|h|d|w))?$',
+    r'\.(retention|timeout|interval|refreshInterval|olderThan)$': '^([0-9]+(ms|s|m|h|d|w))?$',
     r'^preview\.number$': '^[0-9]*$',
     r'^monitoring\.runbookBase$': r'^https?://[^\s/]+(/[^\s/]+)*/?$',
     r'\.schedule$': r'^\S+ \S+ \S+ \S+ \S+$',
