@@ -61,16 +61,13 @@ class Postgres:
 
     def __init__(self, folder):
         self.folder, self.port, self.process = folder / 'postgres', free_port(), None
-        bin = Path(os.environ.get('FLUMEN_PG_BIN') or ROOT / '.tools/postgresql18/bin').resolve()
-        self.user = {}
+        programs, self.user = ROOT / '.tools/postgresql18', {}
         if os.geteuid() == 0:
             # It refuses root; the other user may not be able to enter the checkout.
             nobody = pwd.getpwnam('nobody')
             self.user = dict(user=nobody.pw_uid, group=nobody.pw_gid, extra_groups=[])
-            if not os.environ.get('FLUMEN_PG_BIN'):
-                shutil.copytree(ROOT / '.tools/postgresql18', folder / 'programs', symlinks=True)
-                bin = (folder / 'programs/bin').resolve()
-        self.bin = bin
+            programs = Path(shutil.copytree(programs, folder / 'programs', symlinks=True))
+        self.bin = (programs / 'bin').resolve()
 
     def start(self):
         """Makes a folder and a server on it: what a managed database is when it is new."""
