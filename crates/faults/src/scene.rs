@@ -205,12 +205,22 @@ impl Scene {
 
     /// One writer more, in the same group.
     pub(crate) async fn add_writer(&mut self) -> anyhow::Result<()> {
-        let recipe = Recipe {
+        self.add_writer_with(None).await
+    }
+
+    /// One writer more, with `section.key=value` over the settings of the others.
+    pub(crate) async fn add_writer_with(
+        &mut self,
+        settings: impl IntoIterator<Item = &str>,
+    ) -> anyhow::Result<()> {
+        let mut recipe = Recipe {
             program: Program::Writer,
             topic: self.topic.clone(),
             database: self.database.clone(),
             settings: self.set.writer_settings.clone(),
         };
+        let more = settings.into_iter().map(str::to_owned);
+        recipe.settings.extend(more);
         let writer = Service::start(&self.stack, recipe).await?;
         self.writers.push(writer);
         Ok(())

@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! FLUMEN_FAILPOINT=name[:action][:nth][,...]
-//! name    before-begin | after-copy | before-commit | after-commit | before-kafka-commit
+//! name    after-copy | before-commit | after-commit | before-kafka-commit
 //! action  kill      SIGKILL of the own process (the default)
 //!         pause     SIGSTOP of the own process, until somebody sends SIGCONT
 //!         pause=MS  this flush alone waits for so many milliseconds, the process goes on
@@ -16,8 +16,6 @@
 /// A place that can break.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Point {
-    /// The batch is in memory, and nothing of it has been sent to the database.
-    BeforeBegin,
     /// The rows are copied, nothing is committed; counts and dead letters may be under way.
     AfterCopy,
     /// Everything of the batch is written, `COMMIT` is not sent.
@@ -106,7 +104,6 @@ mod armed {
             "after-copy" => Point::AfterCopy,
             "before-commit" => Point::BeforeCommit,
             "after-commit" => Point::AfterCommit,
-            "before-begin" => Point::BeforeBegin,
             "before-kafka-commit" => Point::BeforeKafkaCommit,
             _ => return None,
         };

@@ -66,17 +66,7 @@ pub(crate) async fn find(
     pool: Pool,
     outage: Arc<Outage>,
 ) -> Result<Positions, Fault> {
-    let mut backoff = Backoff::new();
-    let (cluster_id, ranges) = loop {
-        match ranges(&log, &partitions).await {
-            Ok(found) => break found,
-            Err(Fault::Kafka(error)) if error.is_transient() => {
-                tracing::warn!(%error, "kafka does not tell the range of the log; asking again");
-                tokio::time::sleep(backoff.next()).await;
-            }
-            Err(fault) => return Err(fault),
-        }
-    };
+    let (cluster_id, ranges) = ranges(&log, &partitions).await?;
     let starts: Vec<_> = ranges
         .iter()
         .map(|(partition, log)| match start {
@@ -103,13 +93,31 @@ pub(crate) async fn find(
         .map(|checkpoint| (checkpoint.partition, checkpoint.next_offset))
         .collect();
     let positions = Positions { cluster_id, next };
-    verify(&topic, &positions.next, &ranges)?;
+    if verify(&topic, &positions.next, &ranges).is_err() {
+        // The log went on while the database was asked, and who owned the partitions before may have stored of that.
+        let (_, ranges) = self::ranges(&log, &partitions).await?;
+        verify(&topic, &positions.next, &ranges)?;
+    }
     Ok(positions)
 }
 
 type Range = std::ops::Range<i64>;
 
+/// The cluster, and what the log holds of each partition.
 async fn ranges(log: &Log, partitions: &[i32]) -> Result<(String, Vec<(i32, Range)>), Fault> {
+    let mut backoff = Backoff::new();
+    loop {
+        match ask(log, partitions).await {
+            Err(Fault::Kafka(error)) if error.is_transient() => {
+                tracing::warn!(%error, "kafka does not tell the range of the log; asking again");
+                tokio::time::sleep(backoff.next()).await;
+            }
+            answer => return answer,
+        }
+    }
+}
+
+async fn ask(log: &Log, partitions: &[i32]) -> Result<(String, Vec<(i32, Range)>), Fault> {
     let (log, partitions) = (log.clone(), partitions.to_vec());
     tokio::task::spawn_blocking(move || {
         let cluster_id = log.cluster_id(ASK_TIMEOUT)?;

@@ -81,10 +81,10 @@ pub(super) fn faults() -> Vec<Fault> {
             |scene| Box::pin(zombie(scene, Some("before-commit:pause:20"))),
         ),
         Fault::new(
-            "writer-zombie-before-begin",
+            "writer-of-another-group",
             "22",
-            "the writer freezes with a batch of which it has sent nothing, another stores it, and then it goes on: only the checkpoint holds it back",
-            |scene| Box::pin(zombie(scene, Some("before-begin:pause:20"))),
+            "a second writer stores the same topic into the same database under another group's name: Kafka keeps neither from a record, only the checkpoints do",
+            |scene| Box::pin(of_another_group(scene)),
         ),
         Fault::new(
             "writers-1-4-2",
@@ -215,6 +215,30 @@ async fn frozen(scene: &mut Scene, index: usize) -> anyhow::Result<()> {
             },
         )
         .await
+}
+
+/// Both read every record, and one in twenty is a dead letter, which has no key that would keep a second one out.
+async fn of_another_group(scene: &mut Scene) -> anyhow::Result<()> {
+    let rubbish = Rubbish::start(&scene.stack.brokers, &scene.topic)?;
+    scene.inject();
+    scene
+        .add_writer_with(["kafka.consumer.group=another-group"])
+        .await?;
+    scene.pass(12 * SECOND).await;
+    let mut conflicts = 0.0;
+    for writer in &scene.writers {
+        let counted = writer.metric("flumen_writer_checkpoint_conflicts_total");
+        conflicts += counted.await.unwrap_or_default();
+    }
+    scene.require(conflicts > 0.0, "the writers got into each other's way");
+    scene
+        .notes
+        .push(format!("{conflicts} checkpoints were found to be moved"));
+    let mut other = scene.writers.pop().context("the other writer")?;
+    other.stop().await?;
+    scene.heal();
+    scene.dead_letters = Some(rubbish.stop().await?);
+    Ok(())
 }
 
 async fn one_four_two(scene: &mut Scene) -> anyhow::Result<()> {

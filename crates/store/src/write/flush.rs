@@ -208,9 +208,6 @@ impl Sink {
             ..FlushOutcome::default()
         };
 
-        failpoint::hit(Point::BeforeBegin)
-            .await
-            .map_err(Failure::Store)?;
         // One round trip: everything that needs no answer of something before it.
         let copy_now = !stage && !batch.rows.is_empty();
         let (begun, moved, remembered, copy) = future::join4(

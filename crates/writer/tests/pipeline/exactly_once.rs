@@ -72,6 +72,38 @@ async fn kill_minus_nine_in_a_loop_under_load_leaves_neither_a_gap_nor_a_double(
     writer.stop().await.expect("no fault");
 }
 
+/// Kafka keeps neither from a record: only the checkpoints do. One record in ten is no event, and a dead letter has no key that would keep out a second.
+#[tokio::test(flavor = "multi_thread")]
+async fn writers_of_two_groups_store_every_record_once_and_neither_takes_the_other_for_a_fault() {
+    let world = World::new(2).await;
+    let mixed = |number: usize| match number % 10 {
+        0 => RawRecord {
+            value: Some(b"hello".to_vec()),
+            ..RawRecord::default()
+        },
+        _ => RawRecord::of(&event(number)),
+    };
+    let one = world.writer(&[]);
+    world.send_with(0..1_000, mixed).await;
+    let group = unique("another-group");
+    // Begins in the middle of what the first stores.
+    let other = world.writer(&[("kafka.consumer.group", &group)]);
+    for sent in (1_000..9_000).step_by(1_000) {
+        world.send_with(sent..sent + 1_000, mixed).await;
+    }
+    world.stored(8_100).await;
+    eventually(PATIENCE, || async { world.settled().await == 9_000 }).await;
+    assert_eq!(
+        world
+            .number("SELECT sum(count)::bigint FROM event_counts")
+            .await,
+        8_100
+    );
+    assert_eq!(world.number("SELECT count(*) FROM dead_letters").await, 900);
+    assert_eq!(one.stop().await.expect("no fault"), Exit::Clean);
+    assert_eq!(other.stop().await.expect("no fault"), Exit::Clean);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_replay_of_the_whole_topic_stores_nothing_twice() {
     let world = World::new(1).await;
