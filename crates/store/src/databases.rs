@@ -52,6 +52,23 @@ pub async fn drop(pool: &Pool, name: &str) -> Result<(), StoreError> {
     .await
 }
 
+/// The databases of the server whose names begin so.
+///
+/// # Errors
+/// An outage.
+pub async fn beginning_with(pool: &Pool, prefix: &str) -> Result<Vec<String>, StoreError> {
+    let session = pool.session().await?;
+    let rows = session
+        .query(
+            "SELECT datname::text FROM pg_database WHERE starts_with(datname::text, $1) ORDER BY 1",
+            &[&prefix],
+        )
+        .await
+        .map_err(|error| StoreError::from_pg("list the databases", &error))?;
+    session.release();
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
 /// Whether nobody has made a table, view or sequence in it yet; those of extensions do not count.
 ///
 /// # Errors

@@ -13,7 +13,7 @@ use crate::units::thousands;
 const EXAMPLES: &str = "\
 Examples:
   flumen archive fetch --from s3://bucket/archive --identity key.txt --out /tmp/old
-  flumen archive fetch --from /mnt/archive --id events_20250101_20250201-20261121T120000Z --out .";
+  flumen archive fetch --from /mnt/archive --id events_20250101_20250201-20261121T120000123456Z --out .";
 
 /// Arguments of the action.
 #[derive(Debug, clap::Args)]

@@ -154,7 +154,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A time as a name that sorts: `20261121T120000Z`.
+/// A time as a name that sorts, to the microsecond, so that two in one second differ: `20261121T120000123456Z`.
 pub(crate) fn compact(now: Timestamp) -> String {
     let text = now.to_string();
     let digits: String = text
@@ -164,7 +164,8 @@ pub(crate) fn compact(now: Timestamp) -> String {
         .chars()
         .filter(|c| c.is_ascii_alphanumeric())
         .collect();
-    format!("{digits}Z")
+    let micros = now.as_micros().rem_euclid(1_000_000);
+    format!("{digits}{micros:06}Z")
 }
 
 #[cfg(test)]
@@ -174,7 +175,8 @@ mod tests {
     #[test]
     fn names_sort_by_time() {
         let at = |text: &str| compact(Timestamp::parse_rfc3339(text).expect("a time"));
-        assert_eq!(at("2026-11-21T12:00:05.123456Z"), "20261121T120005Z");
-        assert!(at("2026-11-21T12:00:05Z") < at("2026-11-21T12:00:06Z"));
+        assert_eq!(at("2026-11-21T12:00:05.0123Z"), "20261121T120005012300Z");
+        assert!(at("2026-11-21T12:00:05.9Z") < at("2026-11-21T12:00:06Z"));
+        assert!(at("2026-11-21T12:00:05.000001Z") < at("2026-11-21T12:00:05.1Z"));
     }
 }

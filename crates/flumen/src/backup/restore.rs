@@ -14,7 +14,7 @@ use crate::units::thousands;
 const EXAMPLES: &str = "\
 Examples:
   flumen backup restore --from s3://bucket/flumen --identity key.txt --set database.url=postgres://owner@db/flumen
-  flumen backup restore --from /mnt/backups --id flumen-20261121T120000Z";
+  flumen backup restore --from /mnt/backups --id flumen-20261121T120000123456Z";
 
 /// Arguments of the action.
 #[derive(Debug, clap::Args)]

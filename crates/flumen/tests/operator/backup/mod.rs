@@ -208,13 +208,15 @@ fn event(partition: i32, offset: i64) -> Event<'static> {
         1 => Data::Bytes(Cow::Owned(vec![0, 255, b'\\', offset as u8])),
         _ => Data::None,
     };
+    // Of a hundred days, however many there are.
+    let time = Timestamp::from_micros(NOON + offset % 400 * STEP);
     Event {
         source: Cow::Owned(format!("shop-{partition}")),
         kind: Cow::Borrowed("test.happened"),
         id: Cow::Owned(format!("{partition}-{offset}")),
         // Every tenth has no time of its own, and is remembered by its id.
-        time: (offset % 10 != 0).then(|| Timestamp::from_micros(NOON + offset * STEP)),
-        recorded: Timestamp::from_micros(NOON + offset * STEP),
+        time: (offset % 10 != 0).then_some(time),
+        recorded: time,
         subject: (offset % 2 == 0).then_some(Cow::Borrowed("a subject")),
         dataschema: None,
         datacontenttype: None,

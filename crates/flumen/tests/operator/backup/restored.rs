@@ -1,6 +1,9 @@
 //! What was backed up is what is restored.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use devstack::testing::eventually;
 
 use super::{MARK, Place, Server, TOPIC};
 use store::write::{Advance, Batch, Sink};
@@ -62,6 +65,26 @@ async fn a_backup_restores_every_row_and_the_writer_goes_on_at_its_checkpoint() 
         .await
         .expect_err("the checkpoint is at 151");
     assert_eq!(refused.kind(), ErrorKind::Conflict);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn verify_drops_what_a_run_that_was_killed_has_left() {
+    let (place, server) = (Place::new(), Server::migrated().await);
+    let to = place.text();
+    server.succeed(&["create", "--to", &to, "--plain"]).await;
+    // Of the first of January 2020.
+    let time = uuid::Timestamp::from_unix(uuid::NoContext, 1_577_836_800, 0);
+    let left = format!("verify_{}", uuid::Uuid::new_v7(time).simple());
+    store::databases::create(&server.pool, &left)
+        .await
+        .expect("made");
+    server.succeed(&["verify", "--from", &to]).await;
+    // Another test that verifies just now may have found it first, and be at it.
+    eventually(Duration::from_secs(60), || async {
+        let found = store::databases::beginning_with(&server.pool, &left).await;
+        found.expect("listed").is_empty()
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
