@@ -72,6 +72,41 @@ async fn kill_minus_nine_in_a_loop_under_load_leaves_neither_a_gap_nor_a_double(
     writer.stop().await.expect("no fault");
 }
 
+/// The predecessor's last transaction is under way while the log's end is asked, and is over, with more than that end, when the checkpoint is read.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_checkpoint_that_moves_while_a_writer_takes_over_is_not_out_of_range() {
+    let world = World::new(1).await;
+    world.send(0..100).await;
+    let writer = world.writer(&[]);
+    world.holds_exactly(100).await;
+    writer.stop().await.expect("no fault");
+    let (predecessor, connection) =
+        tokio_postgres::connect(world.database.url(), tokio_postgres::NoTls)
+            .await
+            .expect("a connection");
+    tokio::spawn(async move { drop(connection.await) });
+    world.number("SELECT count(pg_advisory_lock(7))").await;
+    let stored = tokio::spawn(async move {
+        predecessor
+            .batch_execute(
+                "BEGIN; LOCK TABLE checkpoints IN ACCESS EXCLUSIVE MODE; UPDATE checkpoints SET next_offset = next_offset + 50; \
+                 SELECT pg_advisory_lock_shared(7); COMMIT",
+            )
+            .await
+    });
+    let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    eventually(PATIENCE, || async { world.number(waiting).await == 1 }).await;
+    let writer = world.writer(&[]);
+    // It knows the end of the log, and waits for the checkpoint.
+    eventually(PATIENCE, || async { world.number(waiting).await >= 2 }).await;
+    world.send(100..200).await;
+    world.number("SELECT count(pg_advisory_unlock(7))").await;
+    stored.await.expect("no panic").expect("committed");
+    eventually(PATIENCE, || async { world.settled().await == 200 }).await;
+    world.holds_exactly(150).await;
+    writer.stop().await.expect("no fault");
+}
+
 /// Kafka keeps neither from a record: only the checkpoints do. One record in ten is no event, and a dead letter has no key that would keep out a second.
 #[tokio::test(flavor = "multi_thread")]
 async fn writers_of_two_groups_store_every_record_once_and_neither_takes_the_other_for_a_fault() {
