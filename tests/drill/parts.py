@@ -169,6 +169,8 @@ class Store:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+        # The one thing it leaves outside of its folder.
+        Path(f'/tmp/seaweedfs-s3-grpc-{self.s3 + 10000}.sock').unlink(missing_ok=True)
 
 
 class Pipeline:
