@@ -29,10 +29,14 @@ def eventually(what, look, patience=PATIENCE):
         time.sleep(0.05)
 
 
+# Somebody else may take a port between the look at it and its use.
+ATTEMPTS = 5
+
+
 def free_port():
-    """A port that nobody has now, and neither the one 10 000 above it, which SeaweedFS takes as well."""
+    """A port that nobody has now, and neither the one 10 000 above it, which SeaweedFS takes as well; none that outgoing connections get."""
     while True:
-        port = random.randint(20000, 45000)
+        port = random.randint(10500, 19500)
         try:
             for wanted in (port, port + 10000):
                 with socket.socket() as probe:
@@ -60,7 +64,7 @@ class Postgres:
     """PostgreSQL 18 with nothing in it; a new one may take the place of one that is gone."""
 
     def __init__(self, folder):
-        self.folder, self.port, self.process = folder / 'postgres', free_port(), None
+        self.folder, self.port, self.process, self.is_known = folder / 'postgres', free_port(), None, False
         programs, self.user = ROOT / '.tools/postgresql18', {}
         if os.geteuid() == 0:
             # It refuses root; the other user may not be able to enter the checkout.
@@ -79,10 +83,19 @@ class Postgres:
                        cwd='/', stdout=subprocess.DEVNULL, **self.user)
         settings = dict(port=self.port, listen_addresses='127.0.0.1', unix_socket_directories='', shared_buffers='128MB', max_wal_size='2GB',
                         max_connections=100, timezone='UTC')
-        with open(self.folder.parent / 'postgres.log', 'ab') as log:
-            self.process = subprocess.Popen([self.bin / 'postgres', '-D', data, *(f'-c{k}={v}' for k, v in settings.items())], cwd='/',
-                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=end_with_parent(signal.SIGQUIT), **self.user)
-        eventually('PostgreSQL takes connections', lambda: self.answers('postgres'))
+        for attempt in range(ATTEMPTS):
+            with open(self.folder.parent / 'postgres.log', 'ab') as log:
+                self.process = subprocess.Popen([self.bin / 'postgres', '-D', data, *(f'-c{k}={v}' for k, v in settings.items())], cwd='/',
+                                                stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=end_with_parent(signal.SIGQUIT), **self.user)
+            eventually('PostgreSQL takes connections or ends', lambda: self.process.poll() is not None or self.answers('postgres'))
+            if self.process.poll() is None:
+                return
+            # Whose address is known keeps it, and waits until it is free again.
+            if self.is_known:
+                time.sleep(2)
+            else:
+                self.port = settings['port'] = free_port()
+        raise SystemExit('PostgreSQL does not start')
 
     def destroy(self):
         """Ends it as a crash would, and its disk with it."""
@@ -97,10 +110,11 @@ class Postgres:
             self.process.wait()
 
     def url(self, database):
+        self.is_known = True
         return f'postgres://postgres@127.0.0.1:{self.port}/{database}'
 
     def psql(self, database, statement, **more):
-        return subprocess.run([self.bin / 'psql', self.url(database), '--no-psqlrc', '-Atc', statement], cwd='/', text=True,
+        return subprocess.run([self.bin / 'psql', f'postgres://postgres@127.0.0.1:{self.port}/{database}?connect_timeout=10', '--no-psqlrc', '-Atc', statement], cwd='/', text=True,
                               capture_output=True, **more)
 
     def answers(self, database):
@@ -119,21 +133,32 @@ class Store:
 
     def __init__(self, folder):
         self.folder = folder / 'store'
-        self.folder.mkdir()
+        for attempt in range(ATTEMPTS):
+            shutil.rmtree(self.folder, ignore_errors=True)
+            self.folder.mkdir()
+            self.start(folder / 'store.log')
+            deadline, ready = time.monotonic() + 180, lambda: listens(self.s3) and listens(self.filer)
+            eventually('the store listens or ends', lambda: self.process.poll() is not None or ready() or time.monotonic() > deadline)
+            if self.process.poll() is None and ready():
+                break
+            self.stop()
+        else:
+            raise SystemExit('the store does not start')
+        eventually('the store makes a bucket', lambda: self.request('POST', f'/buckets/{self.BUCKET}/') in (200, 201))
+
+    def start(self, log):
         master, volume, self.filer, self.s3 = (free_port() for _ in range(4))
         config = self.folder / 's3.json'
         config.write_text(json.dumps({'identities': [{'name': self.KEY, 'actions': ['Admin', 'Read', 'Write', 'List'],
                                                       'credentials': [{'accessKey': self.KEY, 'secretKey': self.SECRET}]}]}))
         weed = next((ROOT / '.tools/seaweedfs').glob('*/scripts/weed'))
-        with open(folder / 'store.log', 'wb') as log:
+        with open(log, 'ab') as log:
             self.process = subprocess.Popen(
                 [weed, '-logtostderr=true', 'server', f'-dir={self.folder}', '-ip=127.0.0.1', '-ip.bind=127.0.0.1', f'-master.port={master}',
                  f'-volume.port={volume}', '-filer', f'-filer.port={self.filer}', f'-filer.localSocket={self.folder}/filer.sock', '-s3',
                  f'-s3.port={self.s3}', f'-s3.localSocket={self.folder}/s3.sock', f'-s3.config={config}', '-s3.port.iceberg=0', '-s3.port.lance=0',
                  '-master.telemetry=false', '-master.volumeSizeLimitMB=256', '-volume.max=40'],
                 cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=end_with_parent(signal.SIGTERM))
-        eventually('the store listens', lambda: listens(self.s3) and listens(self.filer))
-        eventually('the store makes a bucket', lambda: self.request('POST', f'/buckets/{self.BUCKET}/') in (200, 201))
 
     def request(self, method, path, body=None):
         """Asks the store behind S3's back; bytes of a GET, else the status."""
@@ -177,21 +202,25 @@ class Pipeline:
     """Kafka and the services, on a database that is given."""
 
     def __init__(self, binaries, folder, database):
-        self.flumen, self.state = binaries / 'flumen', folder / 'state'
-        self.log = folder / 'up.log'
-        with open(self.log, 'wb') as log:
-            # The pipe is held by nobody else: what runs ends with the drill, whatever ends the drill.
-            self.process = subprocess.Popen([self.flumen, 'up', '--state', self.state, '--ports', 'auto', '--postgres', database, '--exit-with-parent'],
-                                            stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True)
-        stack = eventually('the pipeline is ready', self.look)
+        self.flumen, self.log = binaries / 'flumen', folder / 'up.log'
+        for attempt in range(ATTEMPTS):
+            self.state = folder / f'state-{attempt}'
+            with open(self.log, 'wb') as log:
+                # The pipe is held by nobody else: what runs ends with the drill, whatever ends the drill.
+                self.process = subprocess.Popen([self.flumen, 'up', '--state', self.state, '--ports', 'auto', '--postgres', database, '--exit-with-parent'],
+                                                stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True)
+            file = self.state / 'stack.json'
+            eventually('the pipeline is ready or ends', lambda: self.process.poll() is not None or file.exists())
+            if self.process.poll() is None:
+                break
+            said = self.log.read_text()
+            if 'in use' not in said:
+                raise SystemExit(f'the pipeline did not start:\n{said}')
+        else:
+            raise SystemExit('the pipeline found no free ports')
+        stack = json.loads(file.read_text())
         self.ingest, self.query = stack['ingest_api']['url'], stack['query_api']['url']
         self.producer, self.reader = stack['keys']['producer'], stack['keys']['reader']
-
-    def look(self):
-        if self.process.poll() is not None:
-            raise SystemExit(f'the pipeline did not start:\n{self.log.read_text()}')
-        file = self.state / 'stack.json'
-        return json.loads(file.read_text()) if file.exists() else None
 
     def served(self):
         """Whether query-api answers with events."""

@@ -199,9 +199,8 @@ def main():
         with contextlib.ExitStack() as stack:
             drill.run(stack)
     except BaseException:
-        for log in ('up.log', 'state/logs/writer-1.log', 'postgres.log', 'store.log'):
-            if (folder / log).exists():
-                print(f'--- the end of {log}', *(folder / log).read_text(errors='replace').splitlines()[-15:], sep='\n')
+        for log in [*folder.glob('*.log'), *folder.glob('state-*/logs/writer-1.log')]:
+            print(f'--- the end of {log.relative_to(folder)}', *log.read_text(errors='replace').splitlines()[-15:], sep='\n')
         raise
     finally:
         shutil.rmtree(folder, ignore_errors=True)
