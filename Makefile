@@ -129,6 +129,17 @@ drill: ## Destroy the database under load and restore it from a backup in S3; no
 	$(call say,the drill)
 	@scripts/drill target/debug --docs docs/reliability.md
 
+.PHONY: test-migration
+test-migration: ## Move a running pipeline from PostgreSQL 15 to 18 under load, and back, and forth; nothing may be lost or doubled (4 minutes; nightly)
+	$(call say,setting up)
+	@scripts/setup test
+	@scripts/setup pgtools
+	@scripts/explorer
+	$(call say,building)
+	@cargo build --workspace --bins $(BREAKABLE)
+	$(call say,the rehearsal of a migration)
+	@python3 -B tests/migrate/run.py target/debug --docs docs/reliability.md
+
 # ------------------------------------------------------------------ fuzz
 # SECONDS for each target, two at a time; TARGETS="body record cursor filters copy" for some. bash counts in SECONDS itself, hence the other name inside.
 fuzz: FUZZ_SECONDS := $(or $(SECONDS),600)
