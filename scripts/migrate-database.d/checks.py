@@ -112,7 +112,7 @@ def check(words, old, new, state):
     else:
         good(f'Kafka keeps records for {duration(kept)}; the copy with its margin wants {duration(needed)}')
     if faults:
-        raise Stop(f'{len(faults)} things stand in the way, see FAULT above; nothing was changed')
+        raise Stop(f'what is marked FAULT above stands in the way ({len(faults)}); nothing was changed')
     say(f'nothing stands in the way{f", {len(notes)} notes" if notes else ""}; next: copy')
 
 

@@ -47,6 +47,9 @@ def compare(words, old, new, state):
         raise Stop('the new database is not there yet: copy first')
     lag(old, new)
     upto = bounds(old, new)
+    if missing := [f'{topic}[{partition}]' for (cluster, topic, partition), offset in sorted(old.checkpoints().items())
+                   if offset and (cluster, topic, partition) not in upto]:
+        raise Stop(f'the new database has no checkpoint of {", ".join(missing)}: nothing can be said of them before its writers are there')
     day = time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime(time.time() - 86400))
     say(f'comparing what both have of {len(upto)} Kafka partitions; reads every row of both, and may go on while they are written to')
     found, failed = {}, []
