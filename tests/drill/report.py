@@ -1,12 +1,6 @@
-"""What the drill found: Markdown for people, JSON for programs."""
-import json
-import re
-
-BEGIN, END = '<!-- begin: written by `make drill` -->', '<!-- end: written by `make drill` -->'
-
-
-def grouped(number):
-    return f'{number:,}'.replace(',', ' ')
+"""What the drill found."""
+from page import grouped, table
+from page import write as write_page
 
 
 def markdown(figures):
@@ -31,17 +25,8 @@ def markdown(figures):
         ('**lost**', f'**{figures["lost"]}**'),
         ('**stored twice**', f'**{figures["twice"]}**'),
     ]
-    return '\n'.join(['| what | measured |', '|---|---:|', *(f'| {what} | {value} |' for what, value in rows)]) + '\n'
+    return table(rows)
 
 
 def write(figures, folder, docs):
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / 'report.json').write_text(json.dumps(figures, indent=2) + '\n')
-    (folder / 'report.md').write_text(markdown(figures))
-    if docs:
-        text = docs.read_text()
-        part = f'{BEGIN}\n\n{markdown(figures)}\n{END}'
-        changed, times = re.subn(re.escape(BEGIN) + '.*?' + re.escape(END), lambda _: part, text, flags=re.S)
-        if times != 1:
-            raise SystemExit(f'{docs} has no place for the figures: {BEGIN} .. {END}')
-        docs.write_text(changed)
+    write_page(figures, markdown(figures), folder, docs, 'make drill')

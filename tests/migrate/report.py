@@ -1,14 +1,8 @@
-"""What the rehearsal found: Markdown for people, JSON for programs."""
-import json
-import re
-
-BEGIN, END = '<!-- begin: written by `make test-migration` -->', '<!-- end: written by `make test-migration` -->'
+"""What the rehearsal found."""
+from page import grouped, table
+from page import write as write_page
 
 NAMES = ('`switch`', '`back`, both being fed', '`switch` again', '`back`, after the old one had been fed no more for a while', '`switch` for good')
-
-
-def grouped(number):
-    return f'{number:,}'.replace(',', ' ')
 
 
 def markdown(figures):
@@ -38,17 +32,8 @@ def markdown(figures):
         ('a reader of the feed with one cursor all along: seen, **missed**, **seen twice**',
          f'{grouped(figures["reader_seen"])}, **{figures["reader_missed"]}**, **{figures["reader_twice"]}**'),
     ]
-    return '\n'.join(['| what | measured |', '|---|---:|', *(f'| {what} | {value} |' for what, value in rows)]) + '\n'
+    return table(rows)
 
 
 def write(figures, folder, docs):
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / 'report.json').write_text(json.dumps(figures, indent=2) + '\n')
-    (folder / 'report.md').write_text(markdown(figures))
-    if docs:
-        text = docs.read_text()
-        part = f'{BEGIN}\n\n{markdown(figures)}\n{END}'
-        changed, times = re.subn(re.escape(BEGIN) + '.*?' + re.escape(END), lambda _: part, text, flags=re.S)
-        if times != 1:
-            raise SystemExit(f'{docs} has no place for the figures: {BEGIN} .. {END}')
-        docs.write_text(changed)
+    write_page(figures, markdown(figures), folder, docs, 'make test-migration')
