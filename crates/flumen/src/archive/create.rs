@@ -45,18 +45,9 @@ pub(super) struct Args {
     #[arg(long)]
     drop: bool,
 
-    /// Public key of age that it is encrypted for (repeatable: any of their identities opens it).
-    #[arg(
-        long = "recipient",
-        value_name = "KEY",
-        env = "FLUMEN_BACKUP_RECIPIENT",
-        value_delimiter = ','
-    )]
-    recipients: Vec<String>,
-
-    /// Keeps it as plain files: where the place encrypts by itself, or for other readers of Parquet.
-    #[arg(long, conflicts_with = "recipients")]
-    plain: bool,
+    /// How it is kept.
+    #[command(flatten)]
+    sealing: seal::Sealing,
 
     /// Only says what would be done.
     #[arg(long)]
@@ -72,13 +63,7 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
-    let recipients = seal::recipients(&args.recipients)?;
-    if recipients.is_empty() && !args.plain {
-        return Err(crate::exit::Exit::error(
-            crate::exit::USAGE,
-            "an archive holds everything: give --recipient with a public key of age, or --plain when the place encrypts by itself",
-        ));
-    }
+    let recipients = args.sealing.recipients("an archive")?;
     let target = Target::open(&args.at.place)?;
     let config = args.operator.load()?;
     let pool = args.operator.database(&config).await?;

@@ -25,18 +25,9 @@ pub(super) struct Args {
     #[command(flatten)]
     at: Place,
 
-    /// Public key of age that it is encrypted for (repeatable: any of their identities opens it).
-    #[arg(
-        long = "recipient",
-        value_name = "KEY",
-        env = "FLUMEN_BACKUP_RECIPIENT",
-        value_delimiter = ','
-    )]
-    recipients: Vec<String>,
-
-    /// Keeps it as plain files: where the place encrypts by itself, or for a trial.
-    #[arg(long, conflicts_with = "recipients")]
-    plain: bool,
+    /// How it is kept.
+    #[command(flatten)]
+    sealing: seal::Sealing,
 
     /// Processes that dump side by side.
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=64))]
@@ -52,13 +43,7 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
-    let recipients = seal::recipients(&args.recipients)?;
-    if recipients.is_empty() && !args.plain {
-        return Err(crate::exit::Exit::error(
-            crate::exit::USAGE,
-            "a backup holds everything: give --recipient with a public key of age, or --plain when the place encrypts by itself",
-        ));
-    }
+    let recipients = args.sealing.recipients("a backup")?;
     let target = Target::open(&args.at.place)?;
     let pg_dump_version = tools::version("pg_dump").await?;
     let config = args.operator.load()?;

@@ -8,14 +8,50 @@ use std::str::FromStr as _;
 use age::x25519;
 use anyhow::Context as _;
 
+use crate::exit::{self, Exit};
+
 /// What the names of encrypted files end in.
 pub(crate) const SUFFIX: &str = ".age";
 
+/// How what is kept is kept from others.
+#[derive(Debug, clap::Args)]
+#[group(skip)]
+pub(crate) struct Sealing {
+    /// Public key of age that it is encrypted for (repeatable: any of their identities opens it).
+    #[arg(
+        long = "recipient",
+        value_name = "KEY",
+        env = "FLUMEN_BACKUP_RECIPIENT",
+        value_delimiter = ','
+    )]
+    recipients: Vec<String>,
+
+    /// Keeps it as plain files: where the place encrypts by itself, for a trial, or for other readers.
+    #[arg(long, conflicts_with = "recipients")]
+    plain: bool,
+}
+
+impl Sealing {
+    /// Public keys, any of whose identities opens it; none where it is to be plain. `what` is kept: "a backup".
+    ///
+    /// # Errors
+    /// When one is no public key of age, or nothing was said.
+    pub(crate) fn recipients(&self, what: &str) -> anyhow::Result<Vec<x25519::Recipient>> {
+        let recipients = recipients(&self.recipients)?;
+        if recipients.is_empty() && !self.plain {
+            return Err(Exit::error(
+                exit::USAGE,
+                format!(
+                    "{what} holds everything: give --recipient with a public key of age, or --plain when the place encrypts by itself"
+                ),
+            ));
+        }
+        Ok(recipients)
+    }
+}
+
 /// Public keys, any of whose identities opens the backup.
-///
-/// # Errors
-/// When one is no public key of age.
-pub(crate) fn recipients(texts: &[String]) -> anyhow::Result<Vec<x25519::Recipient>> {
+fn recipients(texts: &[String]) -> anyhow::Result<Vec<x25519::Recipient>> {
     texts
         .iter()
         .map(|text| {
