@@ -34,15 +34,22 @@ pub struct KafkaConfig {
     pub purpose: Purpose,
     /// Listeners beside the usual one.
     pub listeners: Vec<Listener>,
+    /// Further settings of every broker, as in `server.properties`; they win over those of the purpose.
+    pub properties: Vec<(String, String)>,
+    /// Folders of jars, or jars, that the brokers load beside Kafka's own.
+    pub classpath: Vec<PathBuf>,
+    /// Users with passwords that are there from the first start (SCRAM-SHA-512).
+    pub users: Vec<(String, String)>,
 }
 
-/// A listener that every broker has beside the usual one, for clients that come through something in between, such as a
-/// proxy that breaks connections: what listens is told to clients under other ports.
+/// A listener that every broker has beside the usual one: for clients that come through something in between, such as a
+/// proxy that breaks connections (clients are told its ports), or in another way, such as over TLS. It is in the clear unless
+/// `listener.security.protocol.map` among [`KafkaConfig::properties`] says otherwise.
 #[derive(Debug, Clone)]
 pub struct Listener {
     /// Its name in the brokers' configuration: capital letters.
     pub name: String,
-    /// The port that clients are told, for each broker.
+    /// The port of 127.0.0.1 that clients are told, for each broker. Empty: the listener's own, at `localhost`.
     pub advertised: Vec<u16>,
 }
 
@@ -55,6 +62,9 @@ impl KafkaConfig {
             port: None,
             purpose,
             listeners: Vec::new(),
+            properties: Vec::new(),
+            classpath: Vec::new(),
+            users: Vec::new(),
         }
     }
 }
@@ -120,7 +130,7 @@ impl Kafka {
                     .map(|(number, listener)| node::Further {
                         name: listener.name.clone(),
                         port: ports[(2 + number) * count + index],
-                        advertised: listener.advertised[index],
+                        advertised: listener.advertised.get(index).copied(),
                     })
                     .collect(),
             })

@@ -1,5 +1,6 @@
 //! One broker and controller, as a process.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -27,7 +28,7 @@ pub(super) struct Ports {
 pub(super) struct Further {
     pub(super) name: String,
     pub(super) port: u16,
-    pub(super) advertised: u16,
+    pub(super) advertised: Option<u16>,
 }
 
 /// One node; keeps its folder and ports when its process ends.
@@ -35,7 +36,8 @@ pub(super) struct Further {
 pub(super) struct Node {
     number: usize,
     folder: PathBuf,
-    jars: PathBuf,
+    classpath: OsString,
+    users: Vec<(String, String)>,
     purpose: Purpose,
     properties: String,
     port: u16,
@@ -50,9 +52,10 @@ impl Node {
         let data = folder.join("data");
         Self {
             number,
-            properties: properties::write(index, all, &data, config.purpose),
+            properties: properties::write(index, all, &data, config),
             folder,
-            jars: jars.to_owned(),
+            classpath: classpath(jars, &config.classpath),
+            users: config.users.clone(),
             purpose: config.purpose,
             port: all[index].client,
             further: all[index].further.clone(),
@@ -98,6 +101,10 @@ impl Node {
             .arg("kafka.tools.StorageTool")
             .args(["format", "--cluster-id", cluster_id, "--config"])
             .arg(self.folder.join("server.properties"))
+            .args(self.users.iter().flat_map(|(name, password)| {
+                let user = format!("SCRAM-SHA-512=[name={name},password={password}]");
+                ["--add-scram".to_owned(), user]
+            }))
             .spawn()?;
         let status = format.wait().await;
         if status.success() {
@@ -146,9 +153,23 @@ impl Node {
             .arg(format!("-Dlog4j2.configurationFile={}", settings.display()))
             .arg(format!("-Ddevstack.log={}", file.display()))
             .arg("-cp")
-            .arg(self.jars.join("*"))
+            .arg(&self.classpath)
             .log(self.folder.join("kafka.out"))
             // A broker that lost its parent has nobody to stop it gently; its log recovers by itself.
             .at_parents_death(Signal::SIGKILL)
     }
+}
+
+/// Kafka's own jars, then the further ones; a folder stands for all the jars in it.
+fn classpath(jars: &Path, further: &[PathBuf]) -> OsString {
+    let mut classpath = jars.join("*").into_os_string();
+    for path in further {
+        classpath.push(":");
+        if path.is_dir() {
+            classpath.push(path.join("*"));
+        } else {
+            classpath.push(path);
+        }
+    }
+    classpath
 }

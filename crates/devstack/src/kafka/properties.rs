@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use super::KafkaConfig;
 use super::node::{Further, Ports};
 use crate::Purpose;
 
@@ -10,7 +11,7 @@ use crate::Purpose;
 const MAX_MESSAGE_BYTES: usize = 2 * 1024 * 1024;
 
 /// Writes the configuration of node `index` of a cluster.
-pub(super) fn write(index: usize, nodes: &[Ports], data: &Path, purpose: Purpose) -> String {
+pub(super) fn write(index: usize, nodes: &[Ports], data: &Path, config: &KafkaConfig) -> String {
     let Ports {
         client,
         controller,
@@ -19,8 +20,10 @@ pub(super) fn write(index: usize, nodes: &[Ports], data: &Path, purpose: Purpose
     let list = |item: fn(&Further) -> String| further.iter().map(item).collect::<String>();
     let protocols = list(|further| format!(",{}:PLAINTEXT", further.name));
     let listeners = list(|further| format!(",{}://127.0.0.1:{}", further.name, further.port));
-    let advertised =
-        list(|further| format!(",{}://127.0.0.1:{}", further.name, further.advertised));
+    let advertised = list(|further| match further.advertised {
+        Some(port) => format!(",{}://127.0.0.1:{port}", further.name),
+        None => format!(",{}://localhost:{}", further.name, further.port),
+    });
     let voters: Vec<String> = nodes
         .iter()
         .enumerate()
@@ -56,7 +59,7 @@ log.cleaner.dedupe.buffer.size=16777216
         voters = voters.join(","),
         data = data.display(),
     );
-    let rest: &[(&str, &str)] = match purpose {
+    let rest: &[(&str, &str)] = match config.purpose {
         Purpose::Keep => &[
             ("offsets.topic.num.partitions", "8"),
             ("transaction.state.log.num.partitions", "4"),
@@ -83,7 +86,12 @@ log.cleaner.dedupe.buffer.size=16777216
             ("num.io.threads", "4"),
         ],
     };
-    for (key, value) in rest {
+    let further = config
+        .properties
+        .iter()
+        .map(|(key, value)| (key.as_str(), value.as_str()));
+    // Of two lines with the same key, Kafka takes the later.
+    for (key, value) in rest.iter().copied().chain(further) {
         // Writing to a string cannot fail.
         let _ = writeln!(text, "{key}={value}");
     }
@@ -94,6 +102,10 @@ log.cleaner.dedupe.buffer.size=16777216
 mod tests {
     use super::*;
 
+    fn config(purpose: Purpose) -> KafkaConfig {
+        KafkaConfig::new("/d", purpose)
+    }
+
     fn three() -> Vec<Ports> {
         (0..3)
             .map(|index| Ports {
@@ -102,7 +114,7 @@ mod tests {
                 further: vec![Further {
                     name: "PROXIED".to_owned(),
                     port: 9292 + index,
-                    advertised: 9392 + index,
+                    advertised: Some(9392 + index),
                 }],
             })
             .collect()
@@ -110,7 +122,7 @@ mod tests {
 
     #[test]
     fn three_brokers_keep_three_replicas_and_need_two() {
-        let text = write(1, &three(), Path::new("/d"), Purpose::Keep);
+        let text = write(1, &three(), Path::new("/d"), &config(Purpose::Keep));
         assert!(text.contains("node.id=2\n"));
         assert!(text.contains("default.replication.factor=3\n"));
         assert!(text.contains("min.insync.replicas=2\n"));
@@ -119,7 +131,7 @@ mod tests {
 
     #[test]
     fn a_further_listener_is_told_under_another_port() {
-        let text = write(2, &three(), Path::new("/d"), Purpose::Test);
+        let text = write(2, &three(), Path::new("/d"), &config(Purpose::Test));
         assert!(text.contains(",PROXIED:PLAINTEXT\n"));
         assert!(text.contains(",CONTROLLER://127.0.0.1:9194,PROXIED://127.0.0.1:9294\n"));
         assert!(text.contains(
@@ -130,8 +142,26 @@ mod tests {
     #[test]
     fn topics_are_never_made_by_accident() {
         for purpose in [Purpose::Keep, Purpose::Test] {
-            let text = write(0, &three()[..1], Path::new("/d"), purpose);
+            let text = write(0, &three()[..1], Path::new("/d"), &config(purpose));
             assert!(text.contains("auto.create.topics.enable=false\n"));
         }
+    }
+
+    #[test]
+    fn a_further_listener_is_told_as_it_is_when_nothing_is_in_between() {
+        let mut nodes = three();
+        nodes[0].further[0].advertised = None;
+        let text = write(0, &nodes, Path::new("/d"), &config(Purpose::Test));
+        assert!(text.contains("9092,PROXIED://localhost:9292\n"), "{text}");
+    }
+
+    #[test]
+    fn further_settings_come_last() {
+        let config = KafkaConfig {
+            properties: vec![("num.io.threads".to_owned(), "9".to_owned())],
+            ..config(Purpose::Test)
+        };
+        let text = write(0, &three(), Path::new("/d"), &config);
+        assert!(text.ends_with("\nnum.io.threads=9\n"), "{text}");
     }
 }
