@@ -96,6 +96,7 @@ async fn accept(
     ingest
         .rates
         .admit_request(request, &key)
+        .and_then(|()| ingest.rates.enter(request, &key))
         .map_err(Refusal::caller)?;
     let headers = request.headers();
     let mode = mode(headers)?;

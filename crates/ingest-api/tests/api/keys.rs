@@ -1,6 +1,9 @@
 //! Keys, their sources and their rates (case 14).
 
-use crate::harness::{Api, Reply, event, send};
+use devstack::testing::eventually;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use crate::harness::{Api, PATIENCE, Reply, event, send};
 
 #[tokio::test]
 async fn case_14_no_malformed_expired_or_revoked_key_is_401() {
@@ -113,4 +116,40 @@ async fn a_reload_takes_new_keys_and_a_broken_file_keeps_the_old_ones() {
     std::fs::write(&file, "").expect("write");
     reload().await;
     assert_eq!(api.plain(event("2", "")).await.status, 401);
+}
+
+#[tokio::test]
+async fn a_key_has_only_so_many_requests_under_way() {
+    let api = Api::start_with(&[("limits.concurrent_requests", "1")]).await;
+    let body = event("first", "");
+    let mut slow = api.connect().await;
+    let head = api.head(&format!("Content-Length: {}\r\n\r\n", body.len()));
+    slow.write_all(head.as_bytes()).await.expect("sent");
+    let refused = eventually(PATIENCE, || async {
+        let reply = api.plain(event("second", "")).await;
+        (reply.status != 202).then_some(reply)
+    })
+    .await;
+    assert_eq!(
+        (refused.status, refused.kind()),
+        (429, "/problems/throttled")
+    );
+    assert_eq!(refused.header("retry-after"), "1");
+    let other = api
+        .post_as(&api.tokens.shop)
+        .header("content-type", "application/json");
+    assert_eq!(
+        send(other.body(event("third", ""))).await.status,
+        202,
+        "another key has its own"
+    );
+
+    slow.write_all(body.as_bytes()).await.expect("sent");
+    let mut answer = [0; 12];
+    slow.read_exact(&mut answer).await.expect("an answer");
+    assert_eq!(&answer, b"HTTP/1.1 202");
+    eventually(PATIENCE, || async {
+        api.plain(event("fourth", "")).await.status == 202
+    })
+    .await;
 }
