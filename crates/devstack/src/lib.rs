@@ -18,6 +18,8 @@ mod postgres;
 pub mod probe;
 mod process;
 #[cfg(feature = "testing")]
+pub mod secured;
+#[cfg(feature = "testing")]
 pub mod testing;
 mod wire;
 pub mod with_parent;

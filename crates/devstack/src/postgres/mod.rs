@@ -79,6 +79,8 @@ pub struct PostgresConfig {
     pub max_connections: u16,
     /// Further settings, as in `postgresql.conf`; they win over those of the purpose.
     pub settings: Vec<(String, String)>,
+    /// The server's certificate and its key, both PEM: then it takes TLS as well.
+    pub certificate: Option<(String, String)>,
 }
 
 impl PostgresConfig {
@@ -93,6 +95,7 @@ impl PostgresConfig {
             database: None,
             max_connections: 100,
             settings: Vec::new(),
+            certificate: None,
         }
     }
 }
@@ -118,6 +121,7 @@ impl Postgres {
             ..config
         };
         server::initialise(&config, &programs, owner).await?;
+        server::write_certificate(&config, owner)?;
         let mut postgres = Self {
             port: config.port.unwrap_or(0),
             config,

@@ -11,6 +11,10 @@ use super::{PostgresConfig, remove, run};
 use crate::error::IoContext as _;
 use crate::{Error, Launch, Progress, Purpose, cache};
 
+/// The files of the server's certificate, in its folder.
+const CERTIFICATE: &str = "server.pem";
+const KEY: &str = "server.key";
+
 /// Who the server runs as: PostgreSQL refuses root, so root lends it `nobody`.
 pub(super) fn owner() -> Result<Option<(u32, u32)>, Error> {
     if !geteuid().is_root() {
@@ -131,6 +135,18 @@ fn write_secret(path: &Path, secret: &str, owner: Option<(u32, u32)>) -> Result<
         .during(|| format!("write {}", path.display()))
 }
 
+/// Writes the certificate and its key where the server, and nobody else, can read them.
+pub(super) fn write_certificate(
+    config: &PostgresConfig,
+    owner: Option<(u32, u32)>,
+) -> Result<(), Error> {
+    let Some((certificate, key)) = &config.certificate else {
+        return Ok(());
+    };
+    write_secret(&config.folder.join(CERTIFICATE), certificate, owner)?;
+    write_secret(&config.folder.join(KEY), key, owner)
+}
+
 /// Removes the lock of a server that crashed and whose process id is now somebody else's.
 pub(super) fn forget_crashed_predecessor(data: &Path) {
     let lock = data.join("postmaster.pid");
@@ -184,12 +200,21 @@ pub(super) fn settings(config: &PostgresConfig, port: u16) -> Vec<(String, Strin
             config.max_connections.to_string(),
         ),
     ];
+    let file = |name: &str| config.folder.join(name).display().to_string();
+    let tls = config.certificate.iter().flat_map(|_| {
+        [
+            ("ssl".to_owned(), "on".to_owned()),
+            ("ssl_cert_file".to_owned(), file(CERTIFICATE)),
+            ("ssl_key_file".to_owned(), file(KEY)),
+        ]
+    });
     let owned = |(name, value): &(&str, &str)| (String::from(*name), String::from(*value));
     common
         .iter()
         .chain(purpose)
         .map(owned)
         .chain(own)
+        .chain(tls)
         .chain(config.settings.iter().cloned())
         .collect()
 }

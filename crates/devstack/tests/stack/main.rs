@@ -6,6 +6,7 @@ mod kafka;
 mod orphans;
 mod postgres;
 mod run;
+mod secured;
 
 use std::path::PathBuf;
 use std::sync::Once;
