@@ -1,36 +1,49 @@
-//! `flumen provision`: what must exist outside the schema. Topics, roles and grants.
+//! `flumen provision`: what must exist outside the schema. The topic, users, rights and quotas on Kafka; roles and grants in the database.
 //!
 //! Everything is a desired state: what is there is compared with it, what is missing is made, what cannot be made without
-//! moving or losing data is said. Nothing is deleted or revoked.
+//! moving or losing data is said. Nothing is deleted or revoked. The parts follow one another in a fixed order, and each step is one
+//! request: a run that was ended in the middle is completed by the next.
 
-use std::time::Duration;
+mod acls;
+mod database;
+mod keys;
+mod plan;
+mod quotas;
+mod topic;
+mod users;
+
+use std::{path::PathBuf, time::Duration};
 
 use anyhow::Context as _;
-use kafka::{Admin, TopicDifference, TopicSpec};
-use store::roles::{self, Member};
+use kafka::AccessAdmin;
+use store::roles::Member;
 
 use crate::{
     exit::{self, Exit},
-    operator::{self, say},
-    units,
+    operator, units,
 };
+use plan::Report;
 
 /// How long Kafka has to answer.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 const EXAMPLES: &str = "\
 Examples:
-  flumen provision --dry-run                                 what differs
+  flumen provision --dry-run                                 what differs: + is made, ~ is changed, ! is left to you
   flumen provision --partitions 24 --retention 14d
-  flumen provision --only database --member writer=flumen_app --member analyst=ann
   flumen provision --replication 1 --min-insync 1            a cluster of one broker
+  flumen provision --only database --member writer=flumen_app --member analyst=ann
+  flumen provision --only kafka --acl ingest-api=User:ingest-api --acl writer=User:writer
+  flumen provision --only kafka --acl writer=User:CN=writer,O=Example --quota ingest-api:producer_byte_rate=20MiB
+  flumen provision --only kafka --user writer=/run/secrets/writer-password
 
-Safe to repeat. Nothing is deleted: a topic with more partitions, or another replication, is reported and left.";
+Safe to repeat, and to stop at any moment. Nothing is deleted or revoked: a topic with more partitions, another replication or a right
+that an ACL denies is reported and left. Exit status 0: done, or a dry run; what differs or is left is in the output.";
 
 /// What to provision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Part {
-    /// The topic.
+    /// The topic; users, rights and quotas where asked for.
     Kafka,
     /// Roles and grants.
     Database,
@@ -68,6 +81,22 @@ pub struct Args {
     #[arg(long, value_name = "BYTES", default_value_t = 2 << 20, value_parser = clap::value_parser!(u32).range(1_048_576..=67_108_864))]
     pub max_message_bytes: u32,
 
+    /// Makes a user of Kafka (SCRAM-SHA-512), or gives it this password; the file holds it (repeatable).
+    #[arg(long, value_name = "NAME=FILE", value_parser = users::User::parse)]
+    user: Vec<users::User>,
+
+    /// Gives a part what it needs on the topic and the group of the writers: ingest-api, writer, scaler or operator (repeatable).
+    #[arg(long, value_name = "PART=PRINCIPAL", value_parser = acls::Grantee::parse)]
+    acl: Vec<acls::Grantee>,
+
+    /// Limits a user, or `<default>`: producer_byte_rate or consumer_byte_rate of each broker, or request_percentage (repeatable).
+    #[arg(long, value_name = "USER:LIMIT=VALUE", value_parser = quotas::Quota::parse)]
+    quota: Vec<quotas::Quota>,
+
+    /// Looks whether this keys file has a valid key to send and one to read with.
+    #[arg(long, value_name = "FILE")]
+    pub keys: Option<PathBuf>,
+
     /// Makes an existing login a member of a group: writer, reader or analyst (repeatable).
     #[arg(long, value_name = "GROUP=LOGIN", value_parser = Member::parse)]
     pub member: Vec<Member>,
@@ -92,87 +121,39 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         ));
     }
     let config = args.operator.load()?;
-    let mut open = 0;
+    let mut report = Report::new(args.dry_run);
     if args.only != Some(Part::Database) {
-        open += topic(&args, &config.kafka).await?;
+        topic::run(&args, &config.kafka, &mut report).await?;
+        access(&args, &config.kafka, &mut report).await?;
     }
     if args.only != Some(Part::Kafka) {
-        open += database(&args, &config).await?;
+        database::run(&args, &config, &mut report).await?;
     }
-    say(match (open, args.dry_run) {
-        (0, _) => "everything is as it should be".to_owned(),
-        (count, true) => format!("differences: {count}; nothing was changed"),
-        (count, false) => format!("differences left: {count}, see above"),
-    });
+    if let Some(file) = &args.keys {
+        keys::run(file, &mut report);
+    }
+    report.end();
     Ok(())
 }
 
-/// Answers how many differences there still are.
-async fn topic(args: &Args, config: &kafka::Config) -> anyhow::Result<usize> {
-    let admin = Admin::new(config, PATIENCE).context("read [kafka]")?;
-    let spec = spec(args, &config.topic);
-    let differences = if args.dry_run {
-        admin.differences(&spec).await
-    } else {
-        admin.apply(&spec).await
+/// Users before their rights, rights before their limits. Without any of these, brokers are not even asked: not all of them have ACLs.
+async fn access(args: &Args, config: &kafka::Config, report: &mut Report) -> anyhow::Result<()> {
+    if args.user.is_empty() && args.acl.is_empty() && args.quota.is_empty() {
+        return Ok(());
     }
-    .with_context(|| format!("provision topic {}", spec.name))?;
-    let mut open = 0;
-    for difference in &differences {
-        let done = !args.dry_run && difference.is_applicable();
-        open += usize::from(!done);
-        let state = match (done, difference) {
-            (true, _) => "done",
-            (
-                false,
-                TopicDifference::MorePartitions { .. } | TopicDifference::Replication { .. },
-            ) => "left",
-            (false, _) => "differs",
-        };
-        say(format_args!("{state}: topic {}: {difference}", spec.name));
+    let mut admin = AccessAdmin::connect(config, PATIENCE)
+        .await
+        .context("reach Kafka for users, ACLs and quotas")?;
+    if !args.user.is_empty() {
+        users::run(&args.user, config, &mut admin, report).await?;
     }
-    if differences.is_empty() {
-        say(format_args!("topic {} is as it should be", spec.name));
+    if !args.acl.is_empty() {
+        acls::run(&args.acl, config, &mut admin, report).await?;
     }
-    Ok(open)
-}
-
-fn spec(args: &Args, topic: &str) -> TopicSpec {
-    let settings = [
-        ("min.insync.replicas", args.min_insync.to_string()),
-        ("retention.ms", args.retention.as_millis().to_string()),
-        ("max.message.bytes", args.max_message_bytes.to_string()),
-        // A broker that lost records must not become the leader and lose them for all.
-        ("unclean.leader.election.enable", "false".to_owned()),
-        // The log is replayed by offset: it must not be compacted.
-        ("cleanup.policy", "delete".to_owned()),
-    ];
-    TopicSpec {
-        name: topic.to_owned(),
-        partitions: args.partitions,
-        replication: args.replication,
-        settings: settings
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value))
-            .collect(),
+    if !args.quota.is_empty() {
+        quotas::run(&args.quota, &mut admin, report).await?;
     }
-}
-
-/// Answers how many differences there still are.
-async fn database(args: &Args, config: &operator::Config) -> anyhow::Result<usize> {
-    let pool = args.operator.database(config).await?;
-    let (changes, state) = if args.dry_run {
-        (roles::difference(&pool, &args.member).await?, "differs")
-    } else {
-        (roles::apply(&pool, &args.member).await?, "done")
-    };
-    for change in &changes {
-        say(format_args!("{state}: database: {}", change.what));
-    }
-    if changes.is_empty() {
-        say("database roles and grants are as they should be");
-    }
-    Ok(if args.dry_run { changes.len() } else { 0 })
+    Ok(())
 }
 
 #[cfg(test)]
