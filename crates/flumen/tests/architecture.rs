@@ -38,6 +38,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
 /// A driver and the crates its types may appear in. The benchmarks measure the limit that a driver shows by itself.
 const DRIVERS: &[(&str, &[&str])] = &[
     ("rdkafka", &["bench", "faults", "kafka"]),
+    ("kafka-protocol", &["kafka"]),
     // devstack: only its feature `testing`, to make and drop the databases of tests.
     ("tokio-postgres", &["bench", "devstack", "faults", "store"]),
     ("deadpool-postgres", &["store"]),

@@ -1,5 +1,5 @@
 //! Talking to Kafka: a [`Producer`] whose acknowledgements cost one countdown per request, a [`Consumer`] whose positions come from
-//! outside Kafka, and an [`Admin`] for topics. The types of rdkafka and librdkafka stop at this crate's border.
+//! outside Kafka, an [`Admin`] for topics and an [`AccessAdmin`] for ACLs, quotas and users. The types of rdkafka and librdkafka stop at this crate's border.
 //!
 //! | what | guarantee |
 //! |---|---|
@@ -12,6 +12,7 @@
 //!
 //! Bytes are bounded everywhere: the producer's queue and the consumer's prefetch are settings of [`Config`].
 
+mod access;
 mod admin;
 mod availability;
 mod config;
@@ -26,7 +27,9 @@ mod record;
 mod security;
 mod spread;
 mod topic;
+mod wire;
 
+pub use access::{AccessAdmin, Acl, Effect, Operation, Resource};
 pub use admin::Admin;
 pub use availability::Availability;
 pub use config::{Assignor, Compression, Config, ConsumerConfig, ProducerConfig};
