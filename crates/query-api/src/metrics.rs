@@ -10,8 +10,9 @@ use prometheus_client::encoding::{
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
-use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
+use service::metrics::TracedHistogram;
+use service::telemetry::span::{self, Work};
 use store::Pool;
 use store::read::ReadError;
 
@@ -62,11 +63,9 @@ impl Kind {
         Self::Export,
         Self::Operator,
     ];
-}
 
-impl EncodeLabelValue for Kind {
-    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), std::fmt::Error> {
-        encoder.write_str(match self {
+    const fn name(self) -> &'static str {
+        match self {
             Self::Page => "page",
             Self::Event => "event",
             Self::Feed => "feed",
@@ -75,7 +74,13 @@ impl EncodeLabelValue for Kind {
             Self::Facets => "facets",
             Self::Export => "export",
             Self::Operator => "operator",
-        })
+        }
+    }
+}
+
+impl EncodeLabelValue for Kind {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), std::fmt::Error> {
+        encoder.write_str(self.name())
     }
 }
 
@@ -85,8 +90,8 @@ struct KindLabel {
 }
 
 /// From half a millisecond, which is a page from memory, to the longest budget of anything that somebody waits for.
-fn database() -> Histogram {
-    Histogram::new([
+fn database() -> TracedHistogram {
+    TracedHistogram::new([
         0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
     ])
 }
@@ -97,7 +102,7 @@ pub(crate) struct Metrics {
     events: Counter,
     event_bytes: Counter,
     failures: Family<FailureLabel, Counter>,
-    database: Family<KindLabel, Histogram>,
+    database: Family<KindLabel, TracedHistogram>,
     /// Bytes of exports before they are compressed.
     pub(crate) export_bytes: Counter,
     /// Requests that wait for something to be stored.
@@ -116,7 +121,7 @@ impl Metrics {
             events: Counter::default(),
             event_bytes: Counter::default(),
             failures: Family::default(),
-            database: Family::new_with_constructor(database as fn() -> Histogram),
+            database: Family::new_with_constructor(database as fn() -> TracedHistogram),
             export_bytes: Counter::default(),
             waiting: Gauge::default(),
             tails: Gauge::default(),
@@ -181,9 +186,13 @@ impl Metrics {
         self.event_bytes.inc_by(bytes as u64);
     }
 
-    /// Times a read; one that nobody waits for any more counts too.
+    /// Times a read, and tells of it in the request's trace; one that nobody waits for any more counts too.
     pub(crate) async fn read<T>(&self, kind: Kind, asked: impl Future<Output = T>) -> T {
+        let mut work = Work::below_request("query", span::Kind::Client);
+        work.tell("db.system.name", "postgresql");
+        work.tell("flumen.read", kind.name());
         let _timer = Timer {
+            work,
             seconds: self.database.get_or_create_owned(&KindLabel { kind }),
             started: Instant::now(),
         };
@@ -203,13 +212,15 @@ impl Metrics {
 
 /// Tells how long it lived.
 struct Timer {
-    seconds: Histogram,
+    work: Work,
+    seconds: TracedHistogram,
     started: Instant,
 }
 
 impl Drop for Timer {
     fn drop(&mut self) {
-        self.seconds.observe(self.started.elapsed().as_secs_f64());
+        self.seconds
+            .observe(self.started.elapsed(), self.work.exemplar());
     }
 }
 

@@ -1,6 +1,9 @@
 //! The batch that is being filled: records are decoded and encoded the moment they are polled, so a batch holds rows, not records.
 
-use crate::config::{Accept, Batch as Bounds};
+use crate::{
+    config::{Accept, Batch as Bounds},
+    traces::Traces,
+};
 use event::{Event, Timestamp};
 use kafka::{MALFORMED_HEADER, RecordView};
 use std::{
@@ -30,6 +33,7 @@ pub(crate) enum Pushed {
 #[derive(Debug)]
 pub(crate) struct Filling {
     batch: Box<Batch>,
+    traces: Traces,
     opened: Option<Instant>,
 }
 
@@ -37,6 +41,7 @@ impl Filling {
     pub(crate) fn new(batch: Box<Batch>) -> Self {
         Self {
             batch,
+            traces: Traces::new(),
             opened: None,
         }
     }
@@ -57,6 +62,7 @@ impl Filling {
         };
         let pushed = match decode(&record, span) {
             Ok(event) => {
+                self.traces.note(&event);
                 self.batch.push_event(&event, &record);
                 Pushed::Row
             }
@@ -107,11 +113,12 @@ impl Filling {
     /// Forgets everything; the records are read again from the checkpoint.
     pub(crate) fn discard(&mut self) {
         self.batch.clear();
+        self.traces.forget();
         self.opened = None;
     }
 
-    pub(crate) fn into_batch(self) -> Box<Batch> {
-        self.batch
+    pub(crate) fn into_parts(self) -> (Box<Batch>, Traces) {
+        (self.batch, self.traces)
     }
 }
 

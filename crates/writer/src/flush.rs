@@ -4,6 +4,7 @@ use crate::{
     consume::Report,
     metrics::Metrics,
     outage::{Backoff, Outage},
+    traces::Traces,
 };
 use std::sync::{Arc, mpsc::Sender};
 use store::{
@@ -17,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 #[derive(Debug)]
 pub(crate) struct Job {
     pub(crate) batch: Box<Batch>,
+    pub(crate) traces: Traces,
     /// Cancelled when nobody may wait for this batch any longer; its records are replayed from the checkpoint.
     pub(crate) cancel: CancellationToken,
 }
@@ -43,12 +45,20 @@ pub(crate) async fn run(
     outage: Arc<Outage>,
     metrics: Metrics,
 ) {
-    while let Some(Job { batch, cancel }) = jobs.recv().await {
+    while let Some(job) = jobs.recv().await {
+        let Job {
+            batch,
+            traces,
+            cancel,
+        } = job;
+        let mut work = traces.open(&batch);
         let settled = tokio::select! {
             settled = flush(&sink, &batch, &outage) => settled,
             () = cancel.cancelled() => Settled::Abandoned,
         };
-        metrics.settled(&settled);
+        traces.close(&mut work, &settled);
+        metrics.settled(&settled, work.exemplar());
+        drop(work);
         if reports
             .send(Report::Settled {
                 lane,

@@ -96,13 +96,19 @@ impl Lane {
         let Some(spare) = self.spare.take() else {
             return;
         };
-        let mut batch = std::mem::replace(&mut self.filling, Filling::new(spare)).into_batch();
+        let sealed = std::mem::replace(&mut self.filling, Filling::new(spare));
+        let (mut batch, traces) = sealed.into_parts();
         self.ends.tell(&mut batch);
         metrics.sealed(trigger, &batch);
         let cancel = CancellationToken::new();
         self.cancel = Some(cancel.clone());
         // One job at a time, so there is room for it. Should the task be gone, nothing settles and the caller finds out by waiting.
-        if self.jobs.try_send(Job { batch, cancel }).is_err() {
+        let job = Job {
+            batch,
+            traces,
+            cancel,
+        };
+        if self.jobs.try_send(job).is_err() {
             tracing::error!("a lane's task is gone");
         }
     }

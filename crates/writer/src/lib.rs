@@ -43,6 +43,7 @@ mod maintenance;
 mod metrics;
 mod outage;
 mod rewind;
+mod traces;
 mod waiting;
 
 pub use app::Application;

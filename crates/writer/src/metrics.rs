@@ -11,6 +11,7 @@ use prometheus_client::{
     },
     registry::Registry,
 };
+use service::metrics::{Exemplar, TracedHistogram};
 use std::sync::atomic::AtomicU64;
 use store::write::{Batch, Timings};
 
@@ -43,8 +44,8 @@ const REASONS: [&str; 8] = [
 ];
 
 /// From a millisecond to a minute: an outage is not in it.
-fn seconds() -> Histogram {
-    Histogram::new(exponential_buckets(0.001, 2.0, 16))
+fn seconds() -> TracedHistogram {
+    TracedHistogram::new(exponential_buckets(0.001, 2.0, 16))
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -89,7 +90,7 @@ pub(crate) struct Metrics {
     /// From sealed to committed, outages included.
     flush_seconds: Histogram,
     /// Time of a flush with the database, by step.
-    database: Family<StepLabel, Histogram>,
+    database: Family<StepLabel, TracedHistogram>,
     /// From the appending of a batch's oldest record until it is readable.
     stored_age: Histogram,
     /// Events of batches whose oldest record was readable later than promised.
@@ -140,7 +141,7 @@ impl Default for Metrics {
             batch_records: Histogram::new(exponential_buckets(1.0, 4.0, 10)),
             batch_bytes: Histogram::new(exponential_buckets(1_024.0, 4.0, 9)),
             flush_seconds: Histogram::new(exponential_buckets(0.002, 2.0, 15)),
-            database: Family::new_with_constructor(seconds as fn() -> Histogram),
+            database: Family::new_with_constructor(seconds as fn() -> TracedHistogram),
             stored_age: Histogram::new([
                 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0,
             ]),
@@ -247,7 +248,7 @@ impl Metrics {
     }
 
     /// Counts how a flush ended.
-    pub(crate) fn settled(&self, settled: &Settled) {
+    pub(crate) fn settled(&self, settled: &Settled, trace: Option<Exemplar>) {
         let path = match settled {
             Settled::Stored(outcome) => {
                 self.rows.inc_by(outcome.inserted);
@@ -256,7 +257,7 @@ impl Metrics {
                     .inc_by(u64::from(outcome.partitions_created));
                 self.flush_seconds
                     .observe(outcome.timings.total.as_secs_f64());
-                self.timed(&outcome.timings);
+                self.timed(&outcome.timings, trace);
                 if outcome.refused > 0 {
                     self.dead_letter("refused", outcome.refused);
                 }
@@ -277,14 +278,14 @@ impl Metrics {
         self.flushes.get_or_create(&PathLabel { path }).inc();
     }
 
-    fn timed(&self, timings: &Timings) {
+    fn timed(&self, timings: &Timings, trace: Option<Exemplar>) {
         for (step, time) in [
             ("prepare", timings.prepare),
             ("write", timings.write),
             ("commit", timings.commit),
         ] {
             let step = self.database.get_or_create(&StepLabel { step });
-            step.observe(time.as_secs_f64());
+            step.observe(time, trace);
         }
     }
 
@@ -352,7 +353,7 @@ mod tests {
         let partition = PartitionLabel { partition: 0 };
         metrics.lag.get_or_create(&partition).set(0);
         metrics.age.get_or_create(&partition).set(0.0);
-        metrics.timed(&Timings::default());
+        metrics.timed(&Timings::default(), None);
         kafka::ConsumerMetrics::default().register(&mut registry);
         service::metrics::reference::check_section("writer", &registry);
     }

@@ -15,6 +15,7 @@ use service::http::RequestId;
 use service::keys::{self, Key, KeyStore, Scope};
 use service::problem::CONTENT_TYPE as PROBLEM;
 use service::telemetry::TraceParent;
+use service::telemetry::span::{Kind, Work};
 use tracing::warn;
 use uuid::Uuid;
 
@@ -135,7 +136,14 @@ async fn accept(
         .admit_events(request, &key, sendable)
         .map_err(Refusal::throttled)?;
 
-    let traceparent = traceparent(request);
+    let mut sending = Work::below_request("send events", Kind::Producer);
+    sending.tell("messaging.system", "kafka");
+    sending.tell("messaging.operation.type", "send");
+    sending.tell(
+        "messaging.batch.message_count",
+        i64::try_from(sendable).unwrap_or(i64::MAX),
+    );
+    let traceparent = traceparent(request, &sending);
     let timeout = ingest.answer.ack_timeout;
     let verdicts = sink::deliver(
         &ingest.producer,
@@ -150,6 +158,11 @@ async fn accept(
         ),
     )
     .await;
+    let is_failed = |verdict: &Verdict| matches!(verdict, Verdict::Failed(_));
+    if sending.is_open() && verdicts.iter().any(is_failed) {
+        sending.fail("not acknowledged");
+    }
+    drop(sending);
     log_refusals(&verdicts, &key);
     Ok(respond(
         &verdicts,
@@ -198,9 +211,13 @@ fn attributes(headers: &HeaderMap, mode: Mode) -> Vec<(&str, &[u8])> {
         .collect()
 }
 
-fn traceparent(request: &HttpRequest) -> Option<String> {
-    let received = request.extensions().get::<TraceParent>().copied();
-    TraceParent::to_propagate(received).map(|parent| parent.to_string())
+/// What the records carry on: the place of what sends them, of the request, or of its caller.
+fn traceparent(request: &HttpRequest, sending: &Work) -> Option<String> {
+    let place = sending.place().or_else(|| {
+        let received = request.extensions().get::<TraceParent>().copied();
+        TraceParent::to_propagate(received)
+    });
+    place.map(|place| place.to_string())
 }
 
 /// Whether the client asked for `Prefer: return=minimal` (RFC 7240).

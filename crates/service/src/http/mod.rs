@@ -28,10 +28,10 @@ use actix_web::http::header::{
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, web};
 use prometheus_client::registry::Registry;
-use tracing::{Instrument, debug, field, info_span, warn};
+use tracing::{Instrument, Span, debug, info_span, warn};
 
 use crate::config::Listen;
-use crate::metrics::HttpMetrics;
+use crate::metrics::{Exemplar, HttpMetrics};
 use crate::problem::{self, Problem};
 use crate::telemetry::TraceParent;
 use crate::{limits, telemetry};
@@ -98,16 +98,11 @@ pub async fn edge(
     let id = RequestId::choose(request.headers());
     request.extensions_mut().insert(id.clone());
     let method = request.method().clone();
-    let span = info_span!(
-        "request",
-        "http.method" = %method,
-        "http.path" = request.path(),
-        "http.status" = field::Empty,
-        request_id = id.as_str(),
-    );
-    if let Some(parent) = TraceParent::of_headers(request.headers()) {
-        telemetry::adopt(&span, &parent);
-        request.extensions_mut().insert(parent);
+    let span = span(&request, &method, &id);
+    let caller = TraceParent::of_headers(request.headers());
+    if let Some(caller) = caller {
+        telemetry::adopt(&span, &caller);
+        request.extensions_mut().insert(caller);
     }
     let mut response = match (url::check(&request), preflight) {
         (Err(problem), _) => request.into_response(problem.respond(Some(id.as_str()))),
@@ -139,14 +134,13 @@ pub async fn edge(
     if let Some(slot) = slot {
         response = response.map_body(|_, body| held::until_sent(body, slot));
     }
-    // For lines of JSON, what is recorded later makes all fields of the span be read and written again: 10 µs that no line may need.
-    if telemetry::is_exporting() {
-        span.record("http.status", status.as_u16());
-    }
     let route = request.match_pattern().unwrap_or_else(|| "none".to_owned());
+    telemetry::answered(&span, method_label(&method), &route, status.as_u16());
     let elapsed = started.elapsed();
     if let Some(metrics) = metrics {
-        metrics.observe(&route, method_label(&method), status.as_u16(), elapsed);
+        let answer = (method_label(&method), status.as_u16());
+        let trace = TraceParent::kept(&span, caller);
+        metrics.observe(&route, answer, elapsed, trace.map(Exemplar::of));
     }
     drop(in_flight);
     let _entered = span.enter();
@@ -166,6 +160,27 @@ pub async fn edge(
         );
     }
     Ok(response)
+}
+
+/// The request's span. What is known of it only at its end goes to the trace and not into the span's fields: lines of JSON would read and
+/// write all of these again, 10 µs that no line may need.
+fn span(request: &ServiceRequest, method: &Method, id: &RequestId) -> Span {
+    if telemetry::is_exporting() {
+        return info_span!(
+            target: telemetry::SPANS,
+            "request",
+            "http.method" = %method,
+            "http.path" = request.path(),
+            "otel.kind" = "server",
+            request_id = id.as_str(),
+        );
+    }
+    info_span!(
+        "request",
+        "http.method" = %method,
+        "http.path" = request.path(),
+        request_id = id.as_str(),
+    )
 }
 
 /// Makes a failure a problem with the request's id; what is no failure passes.

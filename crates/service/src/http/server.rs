@@ -51,6 +51,8 @@ pub fn serve(
         .client_request_timeout(listen.head_timeout)
         .max_connections(listen.max_connections)
         .h1_allow_half_closed(listen.allow_half_closed)
+        // What is written in two pieces, a page or an event of a tail, must not wait for the client's delayed acknowledgement of the first: 40 ms.
+        .tcp_nodelay(true)
         .shutdown_timeout(drain.as_secs() + u64::from(drain.subsec_nanos() > 0))
         .disable_signals();
     if listen.workers > 0 {

@@ -7,8 +7,9 @@ use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
+
+use super::{Exemplar, TracedHistogram};
 
 /// Labels of one answer. `route` is the pattern, never the path, so that the set stays small.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -27,7 +28,7 @@ struct Route {
 #[derive(Debug, Clone)]
 pub struct HttpMetrics {
     requests: Family<Answer, Counter>,
-    seconds: Family<Route, Histogram>,
+    seconds: Family<Route, TracedHistogram>,
     in_flight: Gauge,
     known: Arc<RwLock<Vec<Known>>>,
 }
@@ -37,15 +38,15 @@ pub struct HttpMetrics {
 struct Known {
     answer: Answer,
     requests: Counter,
-    seconds: Histogram,
+    seconds: TracedHistogram,
 }
 
 /// So many kinds of answers are remembered; what is rarer is looked up.
 const KNOWN: usize = 32;
 
 /// From a millisecond, which is a page from memory, to half a minute, which is a long poll.
-fn histogram() -> Histogram {
-    Histogram::new([
+fn histogram() -> TracedHistogram {
+    TracedHistogram::new([
         0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
     ])
 }
@@ -55,7 +56,7 @@ impl HttpMetrics {
     pub fn register(registry: &mut Registry) -> Self {
         let metrics = Self {
             requests: Family::default(),
-            seconds: Family::new_with_constructor(histogram as fn() -> Histogram),
+            seconds: Family::new_with_constructor(histogram as fn() -> TracedHistogram),
             in_flight: Gauge::default(),
             known: Arc::default(),
         };
@@ -86,9 +87,9 @@ impl HttpMetrics {
     pub(crate) fn observe(
         &self,
         route: &str,
-        method: &'static str,
-        status: u16,
+        (method, status): (&'static str, u16),
         elapsed: Duration,
+        exemplar: Option<Exemplar>,
     ) {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         let found = known.iter().find(|known| {
@@ -97,7 +98,7 @@ impl HttpMetrics {
         });
         if let Some(found) = found {
             found.requests.inc();
-            found.seconds.observe(elapsed.as_secs_f64());
+            found.seconds.observe(elapsed, exemplar);
             return;
         }
         let has_room = known.len() < KNOWN;
@@ -113,7 +114,7 @@ impl HttpMetrics {
         };
         let seconds = self.seconds.get_or_create_owned(&label);
         requests.inc();
-        seconds.observe(elapsed.as_secs_f64());
+        seconds.observe(elapsed, exemplar);
         if has_room {
             let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
             // Another thread may have met it in between.

@@ -1,9 +1,11 @@
 //! The metrics registry: made once, passed in, never a static.
 
+mod exemplar;
 mod http;
 mod process;
 pub mod reference;
 
+pub use exemplar::{Exemplar, TracedHistogram};
 pub use http::HttpMetrics;
 
 use prometheus_client::encoding::EncodeLabelSet;

@@ -157,7 +157,7 @@ mod tests {
         check_section("every service", &registry("…", "…"));
         let mut http = Registry::default();
         let metrics = HttpMetrics::register(&mut http);
-        metrics.observe("…", "…", 0, Duration::ZERO);
+        metrics.observe("…", ("…", 0), Duration::ZERO, None);
         check_section("requests", &http);
     }
 

@@ -2,14 +2,17 @@
 //!
 //! Logs go to standard error through `tracing`: text on a terminal, one JSON object a line otherwise. Traces go to a collector by OTLP when
 //! one is configured. The W3C `traceparent` of a request is carried on whether or not they do.
+//!
+//! One trace leads from a request to the row: the request's span, what it sends below it, the record's header, and from
+//! there the span of the batch that stored it ([`span`]).
 
 mod otlp;
+pub mod span;
 mod traceparent;
 
 pub use traceparent::TraceParent;
 
 use std::io::IsTerminal;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use tracing_subscriber::layer::SubscriberExt;
@@ -52,7 +55,7 @@ impl LevelHandle {
     /// # Errors
     /// When they are wrong; the level in use stays.
     pub fn set(&self, directives: &str) -> Result<(), TelemetryError> {
-        let filter = filter(directives)?;
+        let filter = filter(directives, is_exporting())?;
         self.0
             .reload(filter)
             .map_err(|_| TelemetryError::Directives {
@@ -88,7 +91,6 @@ impl Guard {
 /// # Errors
 /// [`TelemetryError`] names the setting.
 pub fn init(config: &Telemetry, service: &str, version: &str) -> Result<Guard, TelemetryError> {
-    let (filter, level) = reload::Layer::new(filter(&config.log)?);
     let provider = match config
         .otlp_endpoint
         .as_deref()
@@ -103,13 +105,16 @@ pub fn init(config: &Telemetry, service: &str, version: &str) -> Result<Guard, T
         None => None,
     };
     let traces = provider.as_ref().map(otlp::layer);
+    let (filter, level) = reload::Layer::new(filter(&config.log, provider.is_some())?);
     Registry::default()
         .with(filter)
         .with(lines(config.format))
         .with(traces)
         .try_init()
         .map_err(|_| TelemetryError::Started)?;
-    IS_EXPORTING.store(provider.is_some(), Ordering::Relaxed);
+    if let Some(provider) = &provider {
+        otlp::begin(provider);
+    }
     Ok(Guard {
         level: LevelHandle(level),
         provider,
@@ -117,23 +122,33 @@ pub fn init(config: &Telemetry, service: &str, version: &str) -> Result<Guard, T
 }
 
 /// Whether this process exports traces: what only they need may else be left out.
-static IS_EXPORTING: AtomicBool = AtomicBool::new(false);
-
-pub(crate) fn is_exporting() -> bool {
-    IS_EXPORTING.load(Ordering::Relaxed)
+pub fn is_exporting() -> bool {
+    otlp::tracer().is_some()
 }
+
+/// Where the spans of requests belong, apart from the code that opens them: a quieter log must not end the traces.
+pub(crate) const SPANS: &str = "flumen::request";
 
 /// Makes a span a child of the caller's, when traces are exported.
 pub fn adopt(span: &tracing::Span, parent: &TraceParent) {
     otlp::set_parent(span, parent);
 }
 
-fn filter(directives: &str) -> Result<EnvFilter, TelemetryError> {
+/// Says of a request's span what is known at its end.
+pub(crate) fn answered(span: &tracing::Span, method: &str, route: &str, status: u16) {
+    if is_exporting() {
+        otlp::answered(span, method, route, status);
+    }
+}
+
+fn filter(directives: &str, with_spans: bool) -> Result<EnvFilter, TelemetryError> {
     // What actix tells of its own threads is of use to nobody; naming it in the directives brings it back.
-    EnvFilter::try_new(format!("actix_server=warn,{directives}")).map_err(|_| {
-        TelemetryError::Directives {
-            directives: directives.to_owned(),
-        }
+    let mut all = format!("actix_server=warn,{directives}");
+    if with_spans {
+        all += &format!(",{SPANS}=info");
+    }
+    EnvFilter::try_new(all).map_err(|_| TelemetryError::Directives {
+        directives: directives.to_owned(),
     })
 }
 
@@ -170,9 +185,11 @@ mod tests {
     #[test]
     fn levels_and_directives_are_taken_and_nonsense_is_refused_by_name() {
         for good in ["info", "warn,kafka=debug"] {
-            assert!(filter(good).is_ok(), "{good}");
+            for with_spans in [false, true] {
+                assert!(filter(good, with_spans).is_ok(), "{good}");
+            }
         }
-        let error = filter("info,kafka=loud").expect_err("there is no such level");
+        let error = filter("info,kafka=loud", false).expect_err("there is no such level");
         assert!(error.to_string().contains("kafka=loud"), "{error}");
     }
 }

@@ -3,17 +3,21 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use bytes::Bytes;
 use opentelemetry::trace::{
-    SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState, TracerProvider,
+    Link, SpanContext, SpanId, SpanKind, Status, TraceContextExt, TraceFlags, TraceId, TraceState,
+    TracerProvider,
 };
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_http::{HttpClient, HttpError, Request, Response};
 use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig, WithHttpConfig};
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::trace::{Sampler, SdkTracer, SdkTracerProvider};
+use opentelemetry_sdk::trace::{
+    Sampler, SamplingDecision, SamplingResult, SdkTracer, SdkTracerProvider, ShouldSample,
+};
 use tokio::runtime::Handle;
 use tracing_opentelemetry::{OpenTelemetryLayer, OpenTelemetrySpanExt};
 
@@ -54,11 +58,10 @@ pub(super) fn provider(
         .with_service_name(service.to_owned())
         .with_attribute(KeyValue::new("service.version", version.to_owned()))
         .build();
-    let sampler =
-        Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(sample.clamp(0.0, 1.0))));
+    let share = Sampler::TraceIdRatioBased(sample.clamp(0.0, 1.0));
     Ok(SdkTracerProvider::builder()
         .with_batch_exporter(exporter)
-        .with_sampler(sampler)
+        .with_sampler(Keep(Sampler::ParentBased(Box::new(share))))
         .with_resource(resource)
         .build())
 }
@@ -67,34 +70,109 @@ pub(super) fn layer<S>(provider: &SdkTracerProvider) -> OpenTelemetryLayer<S, Sd
 where
     S: tracing::Subscriber + for<'span> tracing_subscriber::registry::LookupSpan<'span>,
 {
-    tracing_opentelemetry::layer().with_tracer(provider.tracer("flumen"))
+    tracing_opentelemetry::layer()
+        .with_location(false)
+        .with_threads(false)
+        .with_target(false)
+        .with_tracer(provider.tracer(SCOPE))
 }
 
-pub(super) fn set_parent(span: &tracing::Span, parent: &TraceParent) {
-    let context = SpanContext::new(
-        TraceId::from_bytes(parent.trace_id.to_be_bytes()),
-        SpanId::from_bytes(parent.span_id.to_be_bytes()),
-        TraceFlags::new(parent.flags),
+/// What traces say that they come from, beside the service.
+const SCOPE: &str = "flumen";
+
+/// Set once this process exports traces.
+static TRACER: OnceLock<SdkTracer> = OnceLock::new();
+
+/// From now on spans are made.
+pub(super) fn begin(provider: &SdkTracerProvider) {
+    // Taken only by the first: there is one subscriber a process, and who comes second was refused already.
+    let _ = TRACER.set(provider.tracer(SCOPE));
+}
+
+/// What spans are made with, where traces are exported.
+pub(super) fn tracer() -> Option<&'static SdkTracer> {
+    TRACER.get()
+}
+
+/// Keeps what the caller keeps, a share of what begins here, and every batch that something comes from which is kept.
+#[derive(Debug, Clone)]
+struct Keep(Sampler);
+
+impl ShouldSample for Keep {
+    fn should_sample(
+        &self,
+        parent: Option<&Context>,
+        trace_id: TraceId,
+        name: &str,
+        kind: &SpanKind,
+        attributes: &[KeyValue],
+        links: &[Link],
+    ) -> SamplingResult {
+        if links.iter().any(|link| link.span_context.is_sampled()) {
+            return SamplingResult {
+                decision: SamplingDecision::RecordAndSample,
+                attributes: Vec::new(),
+                trace_state: TraceState::default(),
+            };
+        }
+        self.0
+            .should_sample(parent, trace_id, name, kind, attributes, links)
+    }
+}
+
+pub(super) fn span_context(place: &TraceParent) -> SpanContext {
+    SpanContext::new(
+        TraceId::from_bytes(place.trace_id.to_be_bytes()),
+        SpanId::from_bytes(place.span_id.to_be_bytes()),
+        TraceFlags::new(place.flags),
         true,
         TraceState::default(),
-    );
-    // Fails when no traces are exported, and then there is nothing to be a child of.
-    let _ = span.set_parent(Context::new().with_remote_span_context(context));
+    )
 }
 
-/// The current span, when it is one that is exported.
-pub(super) fn current() -> Option<TraceParent> {
-    if !super::is_exporting() {
-        return None;
-    }
-    let context = tracing::Span::current().context();
-    let span = context.span();
-    let span = span.span_context();
+pub(super) fn place(span: &SpanContext) -> Option<TraceParent> {
     span.is_valid().then(|| TraceParent {
         trace_id: u128::from_be_bytes(span.trace_id().to_bytes()),
         span_id: u64::from_be_bytes(span.span_id().to_bytes()),
         flags: span.trace_flags().to_u8(),
     })
+}
+
+pub(super) fn set_parent(span: &tracing::Span, parent: &TraceParent) {
+    // Fails when no traces are exported, and then there is nothing to be a child of.
+    let _ = span.set_parent(Context::new().with_remote_span_context(span_context(parent)));
+}
+
+/// The current span's context, when that span is one that is kept.
+pub(super) fn current_context() -> Option<Context> {
+    tracer()?;
+    let context = tracing::Span::current().context();
+    let is_kept = context.span().span_context().is_sampled();
+    is_kept.then_some(context)
+}
+
+/// A span's place, when it is one that is exported or was left out by chance.
+pub(super) fn of(span: &tracing::Span) -> Option<TraceParent> {
+    tracer()?;
+    place(span.context().span().span_context())
+}
+
+/// Says of a request's span what is known at its end. The name is of the route, so that there are few.
+pub(super) fn answered(span: &tracing::Span, method: &str, route: &str, status: u16) {
+    let context = span.context();
+    let span = context.span();
+    if !span.is_recording() {
+        return;
+    }
+    span.update_name(format!("{method} {route}"));
+    span.set_attribute(KeyValue::new("http.route", route.to_owned()));
+    span.set_attribute(KeyValue::new(
+        "http.response.status_code",
+        i64::from(status),
+    ));
+    if status >= 500 {
+        span.set_status(Status::error("answered with a server error"));
+    }
 }
 
 /// The SDK exports from a thread of its own, outside any runtime, where reqwest cannot work: this hands the request to ours.

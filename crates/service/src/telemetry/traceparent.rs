@@ -52,7 +52,14 @@ impl TraceParent {
 
     /// What to hand on: the current span when traces are exported, else the caller's own.
     pub fn to_propagate(received: Option<Self>) -> Option<Self> {
-        super::otlp::current().or(received)
+        super::otlp::of(&tracing::Span::current()).or(received)
+    }
+
+    /// The place of a request in a trace that somebody keeps: our own span's when traces are exported, else the caller's.
+    pub(crate) fn kept(span: &tracing::Span, received: Option<Self>) -> Option<Self> {
+        super::otlp::of(span)
+            .or(received)
+            .filter(|place| place.is_sampled())
     }
 
     /// Says whether the caller keeps this trace.
