@@ -45,6 +45,7 @@ pub(crate) fn main(port: u16) -> anyhow::Result<()> {
                 .app_data(web::PayloadConfig::new(MAX_BODY))
                 .route("/v1/events", web::post().to(accept))
         })
+        .tcp_nodelay(true)
         .bind(("127.0.0.1", port))?
         .run()
         .await
