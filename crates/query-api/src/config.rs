@@ -244,6 +244,10 @@ impl Config {
         {
             return Some((key, "must be at least 1ms".to_owned()));
         }
+        if self.limits.events_per_second != 0 {
+            let why = "has no effect here, it is a limit of sending: set requests_per_second";
+            return Some(("limits.events_per_second", why.to_owned()));
+        }
         let secret = self
             .cursors
             .secret
@@ -286,6 +290,7 @@ mod tests {
             ("page.default_limit", "2000"),
             ("feed.default_limit", "0"),
             ("query.poll_interval", "0s"),
+            ("limits.events_per_second", "5"),
             ("cursors.secret", "0123456789"),
             ("database.pool_size", "0"),
         ] {
