@@ -18,7 +18,7 @@ const TAG_BYTES: usize = 16;
 const CONTEXT: &str = "flumen query-api 2026 cursor signing key";
 
 /// What a cursor is bound to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Binding(blake3::Hash);
 
 impl Binding {

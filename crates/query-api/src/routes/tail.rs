@@ -23,7 +23,7 @@ use super::{Caller, State, known};
 use crate::cursor::Binding;
 use crate::metrics::Kind;
 use crate::params::{Arity, Params};
-use crate::tail::{News, Seat};
+use crate::tail::{News, Part, Pieces, Seat};
 
 pub(crate) const LISTED: [(&str, Arity); 1] = [("after", Arity::One)];
 
@@ -201,7 +201,7 @@ impl Tail {
             let mut chunk = Vec::new();
             for (head, json) in heads.iter().zip(page.events.iter()) {
                 self.at.next.insert(head.partition, head.offset + 1);
-                self.write(&mut chunk, json);
+                write(&mut chunk, &self.id(), json);
             }
             self.at = page.next;
             self.flush(&mut chunk).await?;
@@ -222,28 +222,20 @@ impl Tail {
             };
             match told {
                 Ok(News::Part(part)) => {
-                    let mut chunk = Vec::new();
-                    for (head, json) in &part.events {
-                        if head.offset < self.next_of(head.partition) {
-                            continue;
+                    let has_sent = match self.shared(&part) {
+                        Some(pieces) => {
+                            self.at = part.next.clone();
+                            // Not to be held by a client that is slow.
+                            drop(part);
+                            for piece in pieces.iter() {
+                                self.check_key()?;
+                                self.send(piece.clone()).await?;
+                            }
+                            !pieces.is_empty()
                         }
-                        self.at.next.insert(head.partition, head.offset + 1);
-                        if !is_meant(&self.query.filter, head) {
-                            continue;
-                        }
-                        self.write(&mut chunk, json);
-                        if chunk.len() >= CHUNK_BYTES {
-                            self.flush(&mut chunk).await?;
-                            quiet_until = Instant::now() + heartbeat;
-                        }
-                    }
-                    for (partition, next) in &part.next.next {
-                        let known = self.at.next.entry(*partition).or_default();
-                        *known = (*known).max(*next);
-                    }
-                    self.at.log = part.next.log;
-                    if !chunk.is_empty() {
-                        self.flush(&mut chunk).await?;
+                        None => self.write_alone(&part).await?,
+                    };
+                    if has_sent {
                         quiet_until = Instant::now() + heartbeat;
                     }
                 }
@@ -257,21 +249,64 @@ impl Tail {
         }
     }
 
+    /// What all tails of this key that ask for the same are sent of a part, for one that is where the part begins.
+    fn shared(&self, part: &Part) -> Option<Pieces> {
+        if self.at != part.from {
+            return None;
+        }
+        part.written.of(&self.binding, &self.query.filter, || {
+            let mut at = part.from.clone();
+            let (mut pieces, mut chunk) = (Vec::new(), Vec::new());
+            for (head, json) in &part.events {
+                at.next.insert(head.partition, head.offset + 1);
+                if is_meant(&self.query.filter, head) {
+                    let id = self.state.cursors.feed(&self.binding, &at);
+                    write(&mut chunk, &id, json);
+                    if chunk.len() >= CHUNK_BYTES {
+                        pieces.push(Bytes::from(std::mem::take(&mut chunk)));
+                    }
+                }
+            }
+            if !chunk.is_empty() {
+                pieces.push(Bytes::from(chunk));
+            }
+            pieces
+        })
+    }
+
+    /// Hands on a part from another place than where it begins, or of which nothing is kept; tells whether there was anything to send.
+    async fn write_alone(&mut self, part: &Part) -> Result<bool, Stop> {
+        let (mut chunk, mut has_sent) = (Vec::new(), false);
+        for (head, json) in &part.events {
+            if head.offset < self.next_of(head.partition) {
+                continue;
+            }
+            self.at.next.insert(head.partition, head.offset + 1);
+            if !is_meant(&self.query.filter, head) {
+                continue;
+            }
+            write(&mut chunk, &self.id(), json);
+            has_sent = true;
+            if chunk.len() >= CHUNK_BYTES {
+                self.flush(&mut chunk).await?;
+            }
+        }
+        for (partition, next) in &part.next.next {
+            let known = self.at.next.entry(*partition).or_default();
+            *known = (*known).max(*next);
+        }
+        self.at.log = part.next.log;
+        self.at.turn = part.next.turn;
+        self.flush(&mut chunk).await?;
+        Ok(has_sent)
+    }
+
     fn next_of(&self, partition: i32) -> i64 {
         self.at.next.get(&partition).copied().unwrap_or(0)
     }
 
     fn id(&self) -> String {
         self.state.cursors.feed(&self.binding, &self.at)
-    }
-
-    /// Adds an event; JSON as it is shown holds no line breaks.
-    fn write(&self, chunk: &mut Vec<u8>, json: &[u8]) {
-        chunk.extend_from_slice(b"id: ");
-        chunk.extend_from_slice(self.id().as_bytes());
-        chunk.extend_from_slice(b"\ndata: ");
-        chunk.extend_from_slice(json);
-        chunk.extend_from_slice(b"\n\n");
     }
 
     async fn gap(&self) -> Result<(), Stop> {
@@ -288,9 +323,9 @@ impl Tail {
     }
 
     /// Waits for room; a client that takes nothing for too long is given up.
-    async fn send(&self, chunk: Vec<u8>) -> Result<(), Stop> {
+    async fn send(&self, chunk: impl Into<Bytes>) -> Result<(), Stop> {
         let patience = self.state.config.query.stalled_after;
-        match timeout(patience, self.sender.send(Bytes::from(chunk))).await {
+        match timeout(patience, self.sender.send(chunk.into())).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) => Err(Stop::Gone),
             Err(_) => Err(Stop::Told(End::Slow)),
@@ -309,6 +344,15 @@ impl Tail {
             Err(Stop::Told(End::Key))
         }
     }
+}
+
+/// Adds an event; JSON as it is shown holds no line breaks.
+fn write(chunk: &mut Vec<u8>, id: &str, json: &[u8]) {
+    chunk.extend_from_slice(b"id: ");
+    chunk.extend_from_slice(id.as_bytes());
+    chunk.extend_from_slice(b"\ndata: ");
+    chunk.extend_from_slice(json);
+    chunk.extend_from_slice(b"\n\n");
 }
 
 fn is_meant(filter: &Filter, head: &store::read::FeedHead) -> bool {

@@ -7,6 +7,7 @@
 //! of what it is handed leaves out the offsets that it has had. While nobody listens the hub sleeps and has no position; it takes its position
 //! away before it looks for the last time whether somebody listens, so nobody can hold one that it will not go on from.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,12 +17,16 @@ use store::read::{
 use tokio::sync::{Notify, broadcast, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::written::Written;
 use crate::metrics::{Kind, Metrics};
 
 /// Parts of the feed that are kept for those who are behind. With [`PART_BYTES`], the memory that all tails share.
 const PARTS: usize = 32;
 const PART_EVENTS: usize = 1_000;
 const PART_BYTES: usize = 512 * 1024;
+
+/// Parts of which it is kept what was written of them: tails that keep up are no further behind.
+const WRITTEN_PARTS: usize = 4;
 
 /// After a failure the database is asked less often.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(1);
@@ -31,8 +36,12 @@ const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(1);
 pub(crate) struct Part {
     /// The events with what filters look at.
     pub(crate) events: Vec<(FeedHead, Vec<u8>)>,
+    /// Where it begins.
+    pub(crate) from: FeedPosition,
     /// Where the next part begins.
     pub(crate) next: FeedPosition,
+    /// What tails that ask for the same are sent of it.
+    pub(crate) written: Written,
 }
 
 /// What listeners are handed.
@@ -117,16 +126,18 @@ impl Task {
             fields: Fields::ALL,
         };
         let mut at: Option<FeedPosition> = None;
+        let mut latest = VecDeque::with_capacity(WRITTEN_PARTS);
         loop {
             if self.news.receiver_count() == 0 {
                 self.position.send_replace(None);
                 if self.news.receiver_count() == 0 {
                     at = None;
+                    latest.clear();
                     self.someone.notified().await;
                     continue;
                 }
             }
-            let pause = match self.step(&mut at, &query).await {
+            let pause = match self.step(&mut at, &query, &mut latest).await {
                 Ok(is_caught_up) => is_caught_up.then_some(self.interval),
                 Err(ReadError::LogReplaced) => {
                     at = None;
@@ -145,6 +156,7 @@ impl Task {
         &self,
         at: &mut Option<FeedPosition>,
         query: &FeedQuery,
+        latest: &mut VecDeque<Arc<Part>>,
     ) -> Result<bool, ReadError> {
         let Some(from) = at else {
             let now = FeedPosition::from(self.reader.checkpoints(&self.topic).await?);
@@ -164,12 +176,20 @@ impl Task {
         let next = page.next;
         if !heads.is_empty() {
             let events = page.events.iter().map(<[u8]>::to_vec);
-            let part = Part {
+            let part = Arc::new(Part {
                 events: heads.into_iter().zip(events).collect(),
+                from: from.clone(),
                 next: next.clone(),
-            };
+                written: Written::default(),
+            });
+            if latest.len() >= WRITTEN_PARTS
+                && let Some(oldest) = latest.pop_front()
+            {
+                oldest.written.forget();
+            }
+            latest.push_back(Arc::clone(&part));
             // An error means that everyone has left.
-            let _ = self.news.send(News::Part(Arc::new(part)));
+            let _ = self.news.send(News::Part(part));
         }
         if *from != next {
             self.position.send_replace(Some(next.clone()));

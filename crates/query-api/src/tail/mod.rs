@@ -1,8 +1,10 @@
 //! What all tails of a process share: the reader of the feed, and how many there may be.
 
 mod hub;
+mod written;
 
-pub(crate) use hub::{Hub, News};
+pub(crate) use hub::{Hub, News, Part};
+pub(crate) use written::Pieces;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};

@@ -178,6 +178,48 @@ async fn a_tail_shows_only_what_is_asked_for_and_may_be_seen() {
 }
 
 #[tokio::test]
+async fn tails_that_are_sent_the_same_have_the_cursors_of_their_own_key() {
+    let app = TestApp::start().await;
+    let url = app.database.url();
+    store(url, &rows("shop-1", 0..2)).await;
+    let asked = [
+        (&app.reader, "?"),
+        (&app.reader, "?"),
+        (&app.reader, "?source=shop-1"),
+        (&app.shop, "?"),
+    ];
+    let mut tails = Vec::new();
+    for (key, query) in asked {
+        let mut tail = Stream::open(&app, key, query).await;
+        tail.block().await.expect("opened");
+        tails.push(tail);
+    }
+    for part in 1..4 {
+        store(url, &rows("shop-1", part * 10..part * 10 + 10)).await;
+    }
+    let mut seen = Vec::new();
+    for tail in &mut tails {
+        let events = tail.events(30).await;
+        let ids: Vec<&str> = events.iter().map(|(id, _)| id.as_str()).collect();
+        assert_eq!(ids, texts(10..40));
+        seen.push(events);
+    }
+    assert_eq!(seen[0], seen[1], "one key and one query");
+    for (number, (key, query)) in asked.into_iter().enumerate() {
+        // From the middle of what was sent at once.
+        let (_, cursor) = &seen[number][14];
+        let path = format!("{query}&after={cursor}");
+        let mut again = Stream::open(&app, key, &path).await;
+        assert_eq!(again.ids(15).await, texts(25..40), "{path}");
+        let other = &seen[(number + 2) % 4][14].1;
+        let path = format!("/v1/tail{query}&after={other}");
+        app.get_as(key, &path)
+            .await
+            .is_problem(400, "invalid-cursor");
+    }
+}
+
+#[tokio::test]
 async fn a_tail_is_refused_before_it_begins() {
     let app = TestApp::start_with(&[("tail.max_per_key", "1")]).await;
     for (query, name) in [
