@@ -115,6 +115,8 @@ impl Application {
             outage,
             metrics,
         } = self;
+        // Before anything can say that the database is there: that alone is not ready.
+        let joined = readiness.check("group");
         let shutdown = config.shutdown.clone();
         let board = Board::default();
         let mut tasks = JoinSet::new();
@@ -163,7 +165,7 @@ impl Application {
         });
         let stop_reading = CancellationToken::new();
         let parts = Parts {
-            joined: readiness.check("group"),
+            joined,
             beat: liveness.watch("consume", STALLED_AFTER),
             config,
             consumer,

@@ -27,7 +27,7 @@ pub struct Check {
 }
 
 impl Readiness {
-    /// No check yet, which is ready.
+    /// No check yet, which is not ready: whoever asks before a service has added its own is told so.
     pub fn new() -> Self {
         Self::default()
     }
@@ -53,7 +53,8 @@ impl Readiness {
 
     /// Says whether traffic may be sent here.
     pub fn is_ready(&self) -> bool {
-        !self.is_draining() && read(&self.checks).values().all(Option::is_none)
+        let checks = read(&self.checks);
+        !self.is_draining() && !checks.is_empty() && checks.values().all(Option::is_none)
     }
 
     /// Every check with its reason when it fails, in the order of their names.
@@ -62,6 +63,9 @@ impl Readiness {
             .iter()
             .map(|(name, reason)| (name.clone(), reason.clone()))
             .collect();
+        if report.is_empty() {
+            report.push(("startup".to_owned(), Some("starting".to_owned())));
+        }
         if self.is_draining() {
             report.push(("shutdown".to_owned(), Some("shutting down".to_owned())));
         }
