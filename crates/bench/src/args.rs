@@ -9,6 +9,8 @@ Examples:
   bench                                          every figure, under 20 minutes
   bench --quick                                  the same with fewer rounds, under 4 minutes
   bench --only writer_copy --only page_filtered  these groups alone
+  bench --only page_rare_source --read-rows 20000000
+                                                 the page of a rare source in a table ten times as large
   bench --only growth                            the large table, which takes half an hour of its own
   bench --quick --compare results.json           and say what got worse by more than the noise
 
@@ -51,6 +53,12 @@ pub(crate) struct Args {
     /// How many rows the larger table of `page_filtered` gets (full runs only).
     #[arg(long, value_name = "ROWS", default_value_t = 20_000_000)]
     pub(crate) page_rows: u64,
+    /// How many rows the table of the groups `export_ndjson`, `page_depth`, `page_half_load` and `page_rare_source` gets.
+    #[arg(long, value_name = "ROWS", default_value_t = 2_000_000)]
+    pub(crate) read_rows: u64,
+    /// How many tails the group `tails` opens.
+    #[arg(long, value_name = "TAILS", default_value_t = 1_000)]
+    pub(crate) tails: usize,
     /// Where the data of Kafka and PostgreSQL are while the run lasts.
     #[arg(long, value_name = "DIR", default_value_os_t = std::env::temp_dir())]
     pub(crate) scratch: PathBuf,
@@ -75,6 +83,16 @@ pub(crate) enum Group {
     EndToEnd,
     /// Pages a second.
     PageFiltered,
+    /// Events a second of an export, and its memory.
+    ExportNdjson,
+    /// Page 10 000 beside page 1.
+    PageDepth,
+    /// How soon a page comes at half of the most pages a second.
+    PageHalfLoad,
+    /// How soon the page of a source with few events comes.
+    PageRareSource,
+    /// A thousand tails at a thousand events a second.
+    Tails,
     /// What a large table costs.
     Growth,
     /// How soon a service is ready.
@@ -86,6 +104,11 @@ impl Args {
     pub(crate) fn wants(&self, group: Group) -> bool {
         let by_default = group != Group::Growth || self.growth;
         (self.only.is_empty() && by_default) || self.only.contains(&group)
+    }
+
+    /// Whether any of several groups is wanted.
+    pub(crate) fn wants_any(&self, groups: &[Group]) -> bool {
+        groups.iter().any(|group| self.wants(*group))
     }
 
     /// How many rounds each figure gets.

@@ -8,6 +8,8 @@
 //! | [`ingest`] | `ingest_batch_100`, `ingest_single_*`, `cpu_per_event_ingest_api` |
 //! | [`end_to_end`] | `end_to_end`, and [`freshness`] at half of it |
 //! | [`page`] | `page_filtered`, `page_filtered_20m` and their latencies |
+//! | [`reading`] | `export_*`, `page_depth`, `page_half_load_*`, `page_rare_source_*`, over one table |
+//! | [`tails`] | `tails`, `tails_delay_p99`, `tails_memory` |
 //! | [`growth`] | the same over a large table |
 //! | [`usage`] | `memory_*`, from all of the above |
 
@@ -16,7 +18,9 @@ mod freshness;
 mod growth;
 mod ingest;
 mod page;
+mod reading;
 mod startup;
+mod tails;
 mod usage;
 mod writer_copy;
 mod writer_encode;
@@ -121,6 +125,17 @@ async fn measure(bench: &mut Bench) -> anyhow::Result<()> {
     }
     if args.wants(Group::PageFiltered) {
         failures.note("page_filtered", page::run(bench).await);
+    }
+    if args.wants_any(&[
+        Group::ExportNdjson,
+        Group::PageDepth,
+        Group::PageHalfLoad,
+        Group::PageRareSource,
+    ]) {
+        failures.note("reading", reading::run(bench).await);
+    }
+    if args.wants(Group::Tails) {
+        failures.note("tails", tails::run(bench).await);
     }
     if args.wants(Group::Growth) {
         failures.note("growth", growth::run(bench).await);

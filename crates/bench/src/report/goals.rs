@@ -26,6 +26,15 @@ const GOALS: &[(&str, Goal)] = &[
     ("page_filtered", Goal::Ratio(0.6)),
     ("page_filtered_20m", Goal::Ratio(0.6)),
     ("page_filtered_p99", Goal::AtMost(40.0)),
+    ("page_half_load_p99", Goal::AtMost(50.0)),
+    ("page_rare_source_p99", Goal::AtMost(20.0)),
+    // Within 1.2 of what page 1 costs.
+    ("page_depth", Goal::Ratio(0.83)),
+    ("export_ndjson", Goal::Ratio(0.5)),
+    ("export_memory", Goal::AtMost(64.0)),
+    // A thousand tails at a thousand a second, less what the last events take.
+    ("tails", Goal::AtLeast(900_000.0)),
+    ("tails_memory", Goal::AtMost(128.0)),
     ("growth_writer_copy", Goal::Ratio(0.8)),
     ("growth_page_filtered", Goal::Ratio(0.8)),
     ("startup_ingest_api", Goal::AtMost(300.0)),

@@ -1,5 +1,6 @@
 //! Kafka and PostgreSQL for one run: durable as an installation has them, and gone afterwards.
 
+mod client;
 mod cost;
 mod database;
 mod http;
@@ -7,6 +8,7 @@ mod service;
 mod topic;
 
 pub(crate) use self::service::{Program, Service};
+pub(crate) use client::{Chunks, Client};
 pub(crate) use cost::{Cost, resident_mib};
 pub(crate) use database::{Content, Database, connect};
 pub(crate) use http::{get, post};
@@ -31,6 +33,9 @@ const ADMIN_TIMEOUT: Duration = Duration::from_secs(30);
 /// As `flumen up` makes it.
 pub(crate) const PARTITIONS: i32 = 6;
 
+/// Keys for tails: a hundred each, at the defaults.
+const TAIL_KEYS: usize = 10;
+
 /// What a run measures against.
 pub(crate) struct Stack {
     pub(crate) args: Args,
@@ -40,6 +45,8 @@ pub(crate) struct Stack {
     pub(crate) cluster_id: String,
     pub(crate) producer_key: String,
     pub(crate) reader_key: String,
+    /// As [`Self::reader_key`], for as many tails as one key may not have.
+    pub(crate) tail_keys: Vec<String>,
     pub(crate) keys_file: PathBuf,
     folder: TempDir,
     counter: AtomicU32,
@@ -75,8 +82,15 @@ impl Stack {
         let producer = ::service::keys::create("bench", &[Scope::Ingest], &everything, None)?;
         let reader = ::service::keys::create("bench", &[Scope::Read], &everything, None)?;
         let keys_file = folder.path().join("keys.toml");
-        std::fs::write(&keys_file, format!("{}\n{}", producer.entry, reader.entry))
-            .context("write the keys")?;
+        let mut entries = format!("{}\n{}", producer.entry, reader.entry);
+        let mut tail_keys = Vec::new();
+        for number in 0..TAIL_KEYS {
+            let name = format!("tail-{number}");
+            let key = ::service::keys::create(&name, &[Scope::Read], &everything, None)?;
+            entries = format!("{entries}\n{}", key.entry);
+            tail_keys.push(key.token.expose_secret().to_owned());
+        }
+        std::fs::write(&keys_file, entries).context("write the keys")?;
         let stack = Self {
             args: args.clone(),
             kafka,
@@ -85,6 +99,7 @@ impl Stack {
             cluster_id,
             producer_key: producer.token.expose_secret().to_owned(),
             reader_key: reader.token.expose_secret().to_owned(),
+            tail_keys,
             keys_file,
             folder,
             counter: AtomicU32::new(0),
