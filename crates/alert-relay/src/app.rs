@@ -4,12 +4,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::dev::{Server, ServerHandle};
+use actix_web::dev::ServerHandle;
 use actix_web::web::Data;
 use arc_swap::ArcSwap;
 use service::admin::{self, AdminServer, Check, ConfigView, Liveness, Readiness, Reload};
 use service::config::Loaded;
-use service::http::Edge;
+use service::http::{Edge, Listener};
 use service::lifecycle::{Exit, Steps};
 use service::telemetry::LevelHandle;
 use service::tls::Certificate;
@@ -74,15 +74,6 @@ pub struct Application {
     readiness: Readiness,
     liveness: Liveness,
     config: Config,
-}
-
-/// The public listener; its future must be polled for anything to be served.
-struct Listener(Server);
-
-impl std::fmt::Debug for Listener {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Listener")
-    }
 }
 
 impl Application {
@@ -172,7 +163,7 @@ impl Application {
         let admin = admin::serve(admin_listener, state)?;
         Ok(Self {
             address,
-            server: Listener(server),
+            server,
             admin,
             relay,
             thread,
@@ -200,8 +191,8 @@ impl Application {
     /// [`ServeError`] when the listener fails.
     pub async fn run(self, shutdown: CancellationToken) -> Result<Exit, ServeError> {
         info!(address = %self.address, admin = %self.admin.local_addr(), "listening");
-        let handle = self.server.0.handle();
-        let mut serving = tokio::spawn(self.server.0);
+        let handle = self.server.handle();
+        let mut serving = tokio::spawn(self.server);
         let stop = CancellationToken::new();
         let beat = self.liveness.watch("dispatcher", SILENCE);
         let relay = &self.relay;

@@ -4,12 +4,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
-use actix_web::dev::{Server, ServerHandle};
+use actix_web::dev::ServerHandle;
 use actix_web::web::Data;
 use kafka::{Producer, ProducerMetrics};
 use service::admin::{self, AdminServer, ConfigView, Liveness, Readiness, Reload};
 use service::config::Loaded;
-use service::http::Edge;
+use service::http::{Edge, Listener};
 use service::keys::KeyStore;
 use service::lifecycle::{Exit, Steps};
 use service::limits::Limits;
@@ -54,15 +54,6 @@ pub struct Application {
     readiness: Readiness,
     liveness: Liveness,
     config: Config,
-}
-
-/// The public listener; its future must be polled for anything to be served.
-struct Listener(Server);
-
-impl std::fmt::Debug for Listener {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Listener")
-    }
 }
 
 impl Application {
@@ -157,7 +148,7 @@ impl Application {
         let admin = admin::serve(admin_listener, state)?;
         Ok(Self {
             address,
-            server: Listener(server),
+            server,
             admin,
             producer,
             readiness,
@@ -184,8 +175,8 @@ impl Application {
     /// [`ServeError`] when the listener fails.
     pub async fn run(self, shutdown: CancellationToken) -> Result<Exit, ServeError> {
         info!(address = %self.address, admin = %self.admin.local_addr(), "listening");
-        let handle = self.server.0.handle();
-        let mut serving = tokio::spawn(self.server.0);
+        let handle = self.server.handle();
+        let mut serving = tokio::spawn(self.server);
         let watch = health::watch(
             Arc::clone(&self.producer),
             self.readiness.clone(),

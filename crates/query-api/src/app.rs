@@ -4,7 +4,6 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::dev::Server;
 use actix_web::web;
 use prometheus_client::registry::Registry;
 use service::admin::{self, AdminServer, Check, ConfigView, Liveness, Readiness, Reload};
@@ -41,7 +40,7 @@ pub struct Listeners {
 /// A built query-api; [`Application::run`] serves.
 pub struct Application {
     address: SocketAddr,
-    server: Server,
+    server: http::Listener,
     admin: AdminServer,
     pool: Pool,
     readiness: Readiness,

@@ -14,7 +14,7 @@ pub mod url;
 
 pub use assets::Assets;
 pub use request_id::RequestId;
-pub use server::{bind, serve};
+pub use server::{Listener, bind, serve};
 pub use stamp::Stamp;
 
 use std::time::Instant;

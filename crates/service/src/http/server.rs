@@ -1,9 +1,11 @@
 //! The public listener.
 
 use std::net::{SocketAddr, TcpListener};
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use actix_web::dev::Server;
+use actix_web::dev::{Server, ServerHandle};
 use actix_web::http::KeepAlive;
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
@@ -12,6 +14,30 @@ use super::Edge;
 use crate::config::Listen;
 use crate::problem;
 use crate::tls::Certificate;
+
+/// The public listener: a future that must be polled for anything to be served. Spawn it within a tokio runtime.
+pub struct Listener(Server);
+
+impl Listener {
+    /// What it is ended by: `handle().stop(true)` drains it.
+    pub fn handle(&self) -> ServerHandle {
+        self.0.handle()
+    }
+}
+
+impl Future for Listener {
+    type Output = std::io::Result<()>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(context)
+    }
+}
+
+impl std::fmt::Debug for Listener {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Listener")
+    }
+}
 
 /// Opens a listener; an error names the address.
 ///
@@ -25,8 +51,7 @@ pub fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
 
 /// Serves `routes` on `listener` with [`super::edge`] around them and 404 for the rest, over TLS when there is a certificate.
 ///
-/// The returned server is a future that runs the listener: spawn it within a tokio runtime. `server.handle().stop(true)` drains it within
-/// `drain`, rounded up to whole seconds. Signals are left to [`crate::lifecycle`].
+/// `handle().stop(true)` of what is returned drains it within `drain`, rounded up to whole seconds. Signals are left to [`crate::lifecycle`].
 ///
 /// # Errors
 /// When the listener cannot be used.
@@ -37,7 +62,7 @@ pub fn serve(
     drain: Duration,
     edge: Edge,
     routes: impl Fn(&mut web::ServiceConfig) + Send + Clone + 'static,
-) -> std::io::Result<Server> {
+) -> std::io::Result<Listener> {
     let edge = web::Data::new(edge.with(listen));
     let factory = move || {
         App::new()
@@ -63,5 +88,5 @@ pub fn serve(
         None if listen.h2c => server.listen_auto_h2c(listener)?,
         None => server.listen(listener)?,
     };
-    Ok(server.run())
+    Ok(Listener(server.run()))
 }
