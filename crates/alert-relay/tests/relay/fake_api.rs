@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 
 /// What the next request is answered.
 #[derive(Debug, Clone)]
@@ -59,6 +60,15 @@ pub(crate) struct FakeApi {
 impl FakeApi {
     /// Answers token requests and mails as listed, then well.
     pub(crate) async fn start(tokens: &[Reply], mails: &[Reply]) -> Self {
+        Self::listen(tokens, mails, None).await
+    }
+
+    /// Answers well, to whoever TLS lets in.
+    pub(crate) async fn start_tls(config: rustls::ServerConfig) -> Self {
+        Self::listen(&[], &[], Some(TlsAcceptor::from(Arc::new(config)))).await
+    }
+
+    async fn listen(tokens: &[Reply], mails: &[Reply], tls: Option<TlsAcceptor>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("bound");
         let state = State {
@@ -73,8 +83,13 @@ impl FakeApi {
         let serving = api.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let api = serving.clone();
-                tokio::spawn(async move { drop(api.serve(stream).await) });
+                let (api, tls) = (serving.clone(), tls.clone());
+                tokio::spawn(async move {
+                    match tls {
+                        Some(tls) => api.serve(tls.accept(stream).await?).await,
+                        None => api.serve(stream).await,
+                    }
+                });
             }
         });
         api
@@ -104,7 +119,7 @@ impl FakeApi {
             .clone()
     }
 
-    async fn serve(&self, mut stream: TcpStream) -> std::io::Result<()> {
+    async fn serve(&self, mut stream: impl AsyncRead + AsyncWrite + Unpin) -> std::io::Result<()> {
         let request = read(&mut stream).await?;
         let reply = {
             let mut state = self.state.lock().expect("not poisoned");
@@ -130,7 +145,8 @@ impl FakeApi {
                     "HTTP/1.1 {status} X\r\n{headers}Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
                     body.len()
                 );
-                stream.write_all(answer.as_bytes()).await
+                stream.write_all(answer.as_bytes()).await?;
+                stream.flush().await
             }
             Reply::Garbage => stream.write_all(b"\x00\x01garbage\xff\xfe\r\n\r\n").await,
             Reply::Close => Ok(()),
@@ -143,7 +159,7 @@ impl FakeApi {
     }
 }
 
-async fn read(stream: &mut TcpStream) -> std::io::Result<Request> {
+async fn read(stream: &mut (impl AsyncRead + Unpin)) -> std::io::Result<Request> {
     let mut bytes = Vec::new();
     let mut chunk = [0; 16384];
     loop {

@@ -11,6 +11,7 @@ mod harness;
 mod hostile;
 mod mailbox;
 mod memory;
+mod mtls;
 mod operate;
 mod order;
 mod smtp;
