@@ -315,6 +315,49 @@ async fn what_an_export_cannot_be_is_refused_by_name() {
     answer.is_problem(400, "unknown-parameter");
 }
 
+/// Entries read of the indexes by source, and entries of other indexes and rows that were read one after the other.
+async fn entries_read(client: &Client) -> (i64, i64) {
+    let row = client
+        .query_one(
+            "SELECT coalesce(sum(idx_tup_read) FILTER (WHERE by_source), 0)::bigint, coalesce(sum(idx_tup_read) FILTER (WHERE NOT by_source), 0)::bigint + \
+             (SELECT coalesce(sum(seq_tup_read), 0)::bigint FROM pg_stat_user_tables WHERE relname LIKE 'events_2%') \
+             FROM (SELECT idx_tup_read, pg_get_indexdef(indexrelid) LIKE '%(source, %' AS by_source FROM pg_stat_user_indexes \
+             WHERE relname LIKE 'events_2%') AS i",
+            &[],
+        )
+        .await
+        .expect("asked");
+    (row.get(0), row.get(1))
+}
+
+#[tokio::test]
+async fn an_export_of_a_rare_source_reads_its_own_events_and_no_others() {
+    let app = TestApp::start().await;
+    let client = connect(app.database.url()).await;
+    fill(&client, 20_000).await;
+    let rare: Vec<Row> = (0..20)
+        .map(|n| Row::new("rare", format!("r{n}"), NOON + n))
+        .collect();
+    store(app.database.url(), &rare).await;
+    // Without statistics, as a new partition is, and with them.
+    for statement in ["SELECT 1", "ANALYZE events"] {
+        client.batch_execute(statement).await.expect("done");
+        let before = entries_read(&client).await;
+        let path = "/v1/export?source=rare&from=2026-01-15T12:00:00Z&to=2026-01-16T00:00:00Z";
+        assert_eq!(lines(&app, path).await.len(), 20);
+        // The server tells what was read when the connection has been idle for a while.
+        let after = eventually(PATIENCE, async || {
+            let now = entries_read(&client).await;
+            (now.0 >= before.0 + 20).then_some(now)
+        })
+        .await;
+        assert!(
+            after.1 - before.1 < 100,
+            "{before:?} and {after:?} after {statement}"
+        );
+    }
+}
+
 async fn active(client: &Client) -> i64 {
     let row = client
         .query_one(
