@@ -123,8 +123,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let config = args.operator.load()?;
     let mut report = Report::new(args.dry_run);
     if args.only != Some(Part::Database) {
-        topic::run(&args, &config.kafka, &mut report).await?;
-        access(&args, &config.kafka, &mut report).await?;
+        kafka(&args, &config.kafka, &mut report).await?;
     }
     if args.only != Some(Part::Kafka) {
         database::run(&args, &config, &mut report).await?;
@@ -136,14 +135,24 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Users before their rights, rights before their limits. Without any of these, brokers are not even asked: not all of them have ACLs.
-async fn access(args: &Args, config: &kafka::Config, report: &mut Report) -> anyhow::Result<()> {
+/// The topic, then users before their rights, and rights before their limits. Without any of these, brokers are not asked about them: not all of them
+/// have ACLs.
+async fn kafka(args: &Args, config: &kafka::Config, report: &mut Report) -> anyhow::Result<()> {
+    let connect = || AccessAdmin::connect(config, PATIENCE);
     if args.user.is_empty() && args.acl.is_empty() && args.quota.is_empty() {
-        return Ok(());
+        let Err(error) = topic::run(args, config, report).await else {
+            return Ok(());
+        };
+        // librdkafka tries again until its time is up, and then says no more than that; this connection says why.
+        return Err(match connect().await {
+            Err(why) if !why.is_transient() => error.context(why.to_string()),
+            _ => error,
+        });
     }
-    let mut admin = AccessAdmin::connect(config, PATIENCE)
+    let mut admin = connect()
         .await
         .context("reach Kafka for users, ACLs and quotas")?;
+    topic::run(args, config, report).await?;
     if !args.user.is_empty() {
         users::run(&args.user, config, &mut admin, report).await?;
     }
