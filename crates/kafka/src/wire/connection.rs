@@ -217,6 +217,11 @@ impl Connection {
 
 async fn exchange(stream: &mut Box<dyn Stream>, broker: &str, body: &[u8]) -> Result<Bytes, Error> {
     let fail = |error: std::io::Error| match error.kind() {
+        // Over TLS 1.3 the verdict on a client's certificate comes with the first answer.
+        _ if tls::refuses_certificate(&error) => Error::config(
+            "security.certificate_file",
+            format!("{broker} does not take this certificate, or asks for one where there is none"),
+        ),
         // What a broker does with bytes that it does not understand, and with clients that it does not let in.
         std::io::ErrorKind::UnexpectedEof | std::io::ErrorKind::ConnectionReset => unreachable(
             broker,

@@ -36,10 +36,29 @@ pub(super) async fn encrypt(
             ),
             _ => Error::Unreachable {
                 brokers: host.to_owned(),
-                problem: format!("TLS: {error}"),
+                problem: format!("TLS: {error}; see `kafka.security.protocol` and the port"),
             },
         }
     })
+}
+
+/// Whether a broker said that it does not take the client's certificate, or misses one.
+pub(super) fn refuses_certificate(error: &std::io::Error) -> bool {
+    use rustls::AlertDescription as Alert;
+    let cause = error
+        .get_ref()
+        .and_then(|cause| cause.downcast_ref::<rustls::Error>());
+    matches!(
+        cause,
+        Some(rustls::Error::AlertReceived(
+            Alert::BadCertificate
+                | Alert::CertificateRequired
+                | Alert::CertificateUnknown
+                | Alert::CertificateExpired
+                | Alert::UnknownCA
+                | Alert::AccessDenied
+        ))
+    )
 }
 
 fn settings(security: &Security) -> Result<ClientConfig, Error> {
