@@ -19,6 +19,9 @@ const ENTRY_BYTES: usize = 512;
 /// What is handed to the socket one after the other.
 pub(crate) type Pieces = Arc<[Bytes]>;
 
+/// Where the first one puts them, and the others wait for them.
+type Place = Arc<OnceLock<Pieces>>;
+
 /// What was written of one part.
 #[derive(Debug)]
 pub(crate) struct Written(Mutex<Option<Shelf>>);
@@ -27,7 +30,7 @@ pub(crate) struct Written(Mutex<Option<Shelf>>);
 struct Shelf {
     bytes: usize,
     /// Keys of one name share a binding and may have different rights, so the filter is looked at too.
-    known: HashMap<Binding, Vec<(Filter, Arc<OnceLock<Pieces>>)>>,
+    known: HashMap<Binding, Vec<(Filter, Place)>>,
 }
 
 impl Default for Written {
@@ -74,7 +77,7 @@ impl Written {
 }
 
 impl Shelf {
-    fn place(&mut self, binding: &Binding, filter: &Filter) -> Option<Arc<OnceLock<Pieces>>> {
+    fn place(&mut self, binding: &Binding, filter: &Filter) -> Option<Place> {
         let known = self.known.get(binding);
         let found = known.and_then(|all| all.iter().find(|(other, _)| other == filter));
         if let Some((_, place)) = found {
@@ -84,7 +87,7 @@ impl Shelf {
             return None;
         }
         self.bytes += ENTRY_BYTES;
-        let place = Arc::default();
+        let place = Place::default();
         let of_binding = self.known.entry(binding.clone()).or_default();
         of_binding.push((filter.clone(), Arc::clone(&place)));
         Some(place)
