@@ -78,6 +78,34 @@ async fn provision_makes_what_is_missing_once() {
 }
 
 #[tokio::test]
+async fn provision_of_a_database_completes_what_was_made_in_part() {
+    let operator = Operator::create().await;
+    operator.succeed(&["migrate"]).await;
+    let (sql, connection) = tokio_postgres::connect(operator.database.url(), tokio_postgres::NoTls)
+        .await
+        .expect("the test's own connection");
+    tokio::spawn(async move { drop(connection.await) });
+    sql.batch_execute("REVOKE SELECT ON checkpoints FROM flumen_reader; REVOKE INSERT ON events FROM flumen_writer")
+        .await
+        .expect("taken away");
+    let args = ["provision", "--only", "database"];
+    let dry = operator
+        .succeed(&[&args[..], &["--dry-run"]].concat())
+        .await;
+    for part in [
+        "+ database: grant select, insert on table \"public\".events to flumen_writer",
+        "+ database: grant select on table \"public\".checkpoints to flumen_reader",
+        "differences: 2; nothing was changed",
+    ] {
+        assert!(dry.contains(part), "{part}\n{dry}");
+    }
+    let done = operator.succeed(&args).await;
+    assert_eq!(done.matches("done: database:").count(), 2, "{done}");
+    let again = operator.succeed(&args).await;
+    assert!(!again.contains("done:"), "{again}");
+}
+
+#[tokio::test]
 async fn provision_of_a_database_without_the_schema_names_the_way_out() {
     let topic = TestTopic::create(1).await;
     let operator = Operator::on(&topic).await;

@@ -42,7 +42,7 @@ fn layers(
     };
     let layers = own
         .iter()
-        .fold(layers, |layers, (key, value)| layers.set(*key, *value));
+        .fold(layers, |layers, (key, value)| layers.set(key, *value));
     who.iter().fold(layers, |layers, (key, value)| {
         layers.set(key, value.clone())
     })

@@ -3,6 +3,7 @@
 
 mod doors;
 mod logs;
+mod others;
 mod provision;
 mod refusals;
 mod services;

@@ -9,6 +9,7 @@ use kafka::{
     Record,
 };
 
+use crate::others;
 use crate::world::{PATIENCE, Settings, World, provision_of_kafka};
 
 const QUOTAS: [&str; 4] = [
@@ -187,6 +188,72 @@ async fn who_was_given_nothing_is_refused_and_who_was_given_a_right_may_use_it()
     eventually(PATIENCE, || async { producer.is_available() }).await;
     // A broker that was told of a right a moment ago may still refuse, and the producer with it.
     eventually(PATIENCE, || async { send(&producer).await }).await;
+}
+
+#[tokio::test]
+async fn rights_that_others_gave_count_and_those_that_others_deny_are_left() {
+    let world = World::start(&[]).await;
+    world.provision(&[]).await;
+    let inner = world.kafka.inner();
+    // By a prefix of the group's name, and by every topic.
+    others::acl(
+        &inner,
+        others::group("flumen-", others::PREFIXED).allow("User:wide"),
+    )
+    .await;
+    others::acl(
+        &inner,
+        others::topic("*", others::LITERAL).allow("User:wide"),
+    )
+    .await;
+    others::acl(
+        &inner,
+        others::topic("events", others::LITERAL).allow("User:barred"),
+    )
+    .await;
+    others::acl(
+        &inner,
+        others::topic("ev", others::PREFIXED).deny("User:barred"),
+    )
+    .await;
+    // Of another group, topic and user.
+    others::acl(
+        &inner,
+        others::group("other", others::LITERAL).allow("User:narrow"),
+    )
+    .await;
+    others::acl(
+        &inner,
+        others::topic("event", others::LITERAL).allow("User:narrow"),
+    )
+    .await;
+    others::acl(
+        &inner,
+        others::topic("events", others::LITERAL).allow("User:nobody"),
+    )
+    .await;
+
+    let wide = ["--acl", "writer=User:wide"];
+    let dry = [&wide[..], &["--dry-run"]].concat();
+    eventually(PATIENCE, || async {
+        let shown = world.provision(&dry).await;
+        let settled = shown.ends_with("everything is as it should be\n");
+        if settled { Ok(()) } else { Err(shown) }
+    })
+    .await;
+
+    let barred = ["--acl", "ingest-api=User:barred"];
+    let expected = "left: acl: allow User:barred WRITE on topic events: an ACL denies it";
+    eventually(PATIENCE, || async {
+        let said = world.provision(&barred).await;
+        let settled = said.contains(expected) && said.ends_with("differences left: 1, see above\n");
+        if settled { Ok(()) } else { Err(said) }
+    })
+    .await;
+
+    let narrow = ["--acl", "writer=User:narrow", "--dry-run"];
+    let shown = world.provision(&narrow).await;
+    assert!(shown.contains("differences: 2"), "{shown}");
 }
 
 #[tokio::test]
