@@ -19,6 +19,8 @@ export interface PlotInput {
 const AXIS_FONT = '11px Inter, system-ui, sans-serif';
 /** Steps of the axis of counts: there is no half an event. */
 const COUNT_STEPS = Array.from({ length: 12 }, (_, i) => [1, 2, 5].map((n) => n * 10 ** i)).flat();
+/** Between the lines of a low plot: one beside that of zero must fit however the tallest bar falls between two steps. */
+const NARROW_SPACE = 24;
 /** The gap between bars, in CSS pixels. */
 const GAP = 1;
 
@@ -42,7 +44,7 @@ export function makePlot(target: HTMLElement, width: number, height: number, inp
     },
     axes: [
       { stroke: input.ink.text, font: AXIS_FONT, size: 24, gap: 4, space: 84, grid: { show: false }, ticks: { show: false }, values: (_u, splits) => splits.map((s, i) => tick(s * 1000, splits, i, input)) },
-      { stroke: input.ink.text, font: AXIS_FONT, size: input.narrow ? 34 : 44, gap: 6, space: 36, incrs: COUNT_STEPS, grid: { stroke: input.ink.grid, width: 1 }, ticks: { show: false }, values: (_u, splits) => splits.map((n) => short(n)) },
+      { stroke: input.ink.text, font: AXIS_FONT, size: input.narrow ? 34 : 44, gap: 6, space: input.narrow ? NARROW_SPACE : 36, incrs: COUNT_STEPS, grid: { stroke: input.ink.grid, width: 1 }, ticks: { show: false }, values: (_u, splits) => splits.map((n) => short(n)) },
     ],
     series: [{}, ...drawn.map((s) => ({ fill: s.colour, stroke: s.colour, width: 0, points: { show: false }, ...(paths ? { paths } : {}) }))],
   };
