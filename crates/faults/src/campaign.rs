@@ -210,6 +210,18 @@ async fn recover(
         let failures = scene.client.ledger().failures.join("; ");
         row.complain(format!("{failed} requests failed: {failures}"));
     }
+    if bounds.no_failed_request
+        && let Some(follower) = &scene.follower
+    {
+        let seen = follower.seen();
+        if seen.failed > 0 {
+            let failure = seen.failure.as_deref().unwrap_or_default();
+            row.complain(format!(
+                "{} requests of the reader failed: {failure}",
+                seen.failed
+            ));
+        }
+    }
 }
 
 async fn look(scene: &Scene) -> anyhow::Result<Audit> {

@@ -25,10 +25,11 @@ const LOOK: Duration = Duration::from_millis(50);
 pub(crate) struct Set {
     pub(crate) ingest: usize,
     pub(crate) writers: usize,
-    pub(crate) query: bool,
+    pub(crate) query: usize,
     pub(crate) partitions: i32,
     pub(crate) pace: Option<Pace>,
     pub(crate) ingest_settings: Vec<String>,
+    pub(crate) query_settings: Vec<String>,
     pub(crate) writer_settings: Vec<String>,
 }
 
@@ -37,10 +38,11 @@ impl Default for Set {
         Self {
             ingest: 1,
             writers: 1,
-            query: false,
+            query: 0,
             partitions: 6,
             pace: Some(Pace::default()),
             ingest_settings: Vec::new(),
+            query_settings: Vec::new(),
             writer_settings: Vec::new(),
         }
     }
@@ -54,7 +56,7 @@ pub(crate) struct Scene {
     pub(crate) partitions: i32,
     pub(crate) ingest: Vec<Service>,
     pub(crate) writers: Vec<Service>,
-    pub(crate) query: Option<Service>,
+    pub(crate) query: Vec<Service>,
     pub(crate) client: Arc<Client>,
     pub(crate) progress: Progress,
     pub(crate) follower: Option<Follower>,
@@ -90,12 +92,11 @@ impl Scene {
             let recipe = recipe(program, settings);
             try_join_all((0..count).map(move |_| Service::start(stack, recipe.clone())))
         };
-        let (ingest, writers, mut query) = tokio::try_join!(
+        let (ingest, writers, query) = tokio::try_join!(
             start(Program::Ingest, &set.ingest_settings, set.ingest),
             start(Program::Writer, &set.writer_settings, set.writers),
-            start(Program::Query, &[], usize::from(set.query)),
+            start(Program::Query, &set.query_settings, set.query),
         )?;
-        let query = query.pop();
         let source = format!("faults-{topic}");
         let mut scene = Self {
             client: Arc::new(Client::new(
@@ -104,9 +105,7 @@ impl Scene {
                 &source,
             )?),
             progress: Progress::watch(stack, &database, &topic),
-            follower: query
-                .as_ref()
-                .map(|query| Follower::watch(&query.address, &stack.reader_key)),
+            follower: None,
             stack: Arc::clone(stack),
             topic,
             database,
@@ -126,6 +125,10 @@ impl Scene {
             load: None,
         };
         scene.route();
+        if set.query > 0 {
+            let address = scene.stack.links.reader_query.address();
+            scene.follower = Some(Follower::watch(&address, &scene.stack.reader_key));
+        }
         if let Some(pace) = set.pace {
             scene.load = Some(Load::start(&scene.client, pace));
             let warm = scene
@@ -141,17 +144,24 @@ impl Scene {
         Ok(scene)
     }
 
-    /// Leads the clients to the ingest-apis that run, as a load balancer does.
+    /// Leads clients and readers to the services that run, as a load balancer does.
     pub(crate) fn route(&self) {
-        let addresses = self
-            .ingest
-            .iter()
-            .filter(|service| service.runs())
-            .map(|service| service.address.clone());
-        self.stack
-            .links
-            .producer_ingest
-            .lead_to(0, addresses.collect());
+        self.route_without(None);
+    }
+
+    /// The same, but for the one whose admin listener is there: it is about to stop.
+    pub(crate) fn route_without(&self, leaving: Option<&str>) {
+        let links = &self.stack.links;
+        for (link, services) in [
+            (&links.producer_ingest, &self.ingest),
+            (&links.reader_query, &self.query),
+        ] {
+            let addresses = services
+                .iter()
+                .filter(|service| service.runs() && Some(service.admin.as_str()) != leaving)
+                .map(|service| service.address.clone());
+            link.lead_to(0, addresses.collect());
+        }
     }
 
     /// Sends at another pace from here on.

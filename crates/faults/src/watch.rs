@@ -122,8 +122,10 @@ pub(crate) struct Seen {
     pub(crate) events: HashMap<Key, u32>,
     /// Whether it had come to the end when it last looked.
     pub(crate) caught_up: bool,
-    /// Requests that were not answered.
+    /// Requests that were not answered, and were not told when to come again.
     pub(crate) failed: u64,
+    /// What the last of them met.
+    pub(crate) failure: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -182,10 +184,14 @@ async fn follow(url: String, token: String, seen: Arc<Mutex<Seen>>) {
         };
         let page = async {
             let answer = client.get(&url).bearer_auth(&token).send().await?;
-            answer.error_for_status()?.json::<Page>().await
+            if let Some(pause) = retry_after(&answer) {
+                return Ok(Err(pause));
+            }
+            answer.error_for_status()?.json::<Page>().await.map(Ok)
         };
         match page.await {
-            Ok(page) => {
+            Ok(Err(pause)) => tokio::time::sleep(pause).await,
+            Ok(Ok(page)) => {
                 let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
                 for event in &page.events {
                     let key = Key::of(&event.source, &event.id);
@@ -194,14 +200,24 @@ async fn follow(url: String, token: String, seen: Arc<Mutex<Seen>>) {
                 seen.caught_up = page.caught_up;
                 after = Some(page.next);
             }
-            Err(_) => {
+            Err(error) => {
                 {
                     let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
                     seen.failed += 1;
+                    seen.failure = Some(format!("{error:?}"));
                     seen.caught_up = false;
                 }
                 tokio::time::sleep(Duration::from_millis(200)).await;
             }
         }
     }
+}
+
+/// When an answer of a service that cannot serve now says to come again.
+fn retry_after(answer: &reqwest::Response) -> Option<Duration> {
+    if !matches!(answer.status().as_u16(), 429 | 503) {
+        return None;
+    }
+    let seconds = answer.headers().get("retry-after")?.to_str().ok()?;
+    seconds.parse().ok().map(Duration::from_secs)
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Fault;
+use super::{Fault, rolling};
 use crate::scene::Scene;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -56,35 +56,10 @@ async fn killed(scene: &mut Scene, times: u32) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// As a rolling update does it: the load balancer is told by readiness, and leaves the one out that is about to stop.
 async fn restarted(scene: &mut Scene) -> anyhow::Result<()> {
     scene.inject();
     for index in scene.victims(scene.ingest.len()) {
-        scene.ingest[index].signal(devstack::Signal::SIGTERM);
-        // It answers for another while, unready, until the load balancer has looked again.
-        let mut ready = true;
-        for _ in 0..100 {
-            ready = scene.ingest[index].is_ready().await;
-            if !ready {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        scene.require(
-            !ready,
-            "an ingest-api that is to stop says so by its readiness",
-        );
-        let others = scene
-            .ingest
-            .iter()
-            .enumerate()
-            .filter(|(other, _)| *other != index)
-            .map(|(_, service)| service.address.clone())
-            .collect();
-        scene.stack.links.producer_ingest.lead_to(0, others);
-        scene.ingest[index].ended(60 * SECOND).await?;
-        scene.ingest[index].start_again().await?;
-        scene.route();
+        rolling::leave(scene, |scene| &mut scene.ingest, index).await?;
         scene.pass(SECOND).await;
     }
     scene.heal();

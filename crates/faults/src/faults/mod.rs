@@ -10,6 +10,8 @@ mod ingest;
 mod kafka;
 mod network;
 mod postgres;
+mod query;
+mod rolling;
 mod time;
 mod writer;
 
@@ -114,8 +116,13 @@ impl Fault {
     }
 
     /// With a query-api, and a reader that follows its feed all the time.
-    pub(super) fn with_reader(mut self) -> Self {
-        self.set.query = true;
+    pub(super) fn with_reader(self) -> Self {
+        self.query_apis(1)
+    }
+
+    /// With so many query-apis behind a load balancer, and a reader that follows the feed all the time.
+    pub(super) fn query_apis(mut self, count: usize) -> Self {
+        self.set.query = count;
         self
     }
 
@@ -127,6 +134,11 @@ impl Fault {
 
     pub(super) fn set_ingest(mut self, setting: &str) -> Self {
         self.set.ingest_settings.push(setting.to_owned());
+        self
+    }
+
+    pub(super) fn set_query(mut self, setting: &str) -> Self {
+        self.set.query_settings.push(setting.to_owned());
         self
     }
 
@@ -160,6 +172,7 @@ pub(crate) fn all() -> Vec<Fault> {
         writer::faults(),
         ingest::faults(),
         kafka::faults(),
+        query::faults(),
         network::faults(),
         postgres::faults(),
         hostile::faults(),

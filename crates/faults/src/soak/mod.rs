@@ -76,7 +76,7 @@ pub(crate) async fn run(args: &Args, soak: &SoakArgs) -> anyhow::Result<bool> {
     let set = Set {
         ingest: 2,
         writers: 2,
-        query: true,
+        query: 1,
         pace: Some(at_rate(500.0)),
         ingest_settings: vec!["shutdown.unready=2s".to_owned()],
         ..Set::default()

@@ -43,6 +43,8 @@ pub(crate) struct Links {
     pub(crate) writer_postgres: Link,
     /// query-api to the database.
     pub(crate) query_postgres: Link,
+    /// Readers to query-api.
+    pub(crate) reader_query: Link,
 }
 
 impl Links {
@@ -53,6 +55,7 @@ impl Links {
         self.writer_kafka.clear();
         self.writer_postgres.clear();
         self.query_postgres.clear();
+        self.reader_query.clear();
     }
 }
 
@@ -89,6 +92,7 @@ impl Stack {
             writer_kafka: Link::open(BROKERS).await?,
             writer_postgres: Link::open(1).await?,
             query_postgres: Link::open(1).await?,
+            reader_query: Link::open(1).await?,
         };
         let progress = Progress::new(|line| say(line));
         let kafka = KafkaConfig {

@@ -162,6 +162,11 @@ impl Service {
         Some(values.sum())
     }
 
+    /// The name of its executable.
+    pub(crate) fn name(&self) -> &'static str {
+        self.recipe.program.name()
+    }
+
     /// Its process id, while it runs.
     pub(crate) fn pid(&self) -> Option<u32> {
         self.process
