@@ -150,7 +150,7 @@ impl Application {
             &config.listen,
             certificate.as_ref(),
             config.shutdown.drain,
-            edge,
+            edge.draining(&readiness),
             routes,
         )?;
         let state = admin::State {

@@ -118,7 +118,6 @@ impl Application {
             body: config.body.clone(),
             answer: config.answer.clone(),
             metrics,
-            readiness: readiness.clone(),
         });
         let workers = Arc::new(AtomicUsize::new(0));
         let watched = liveness.clone();
@@ -135,7 +134,7 @@ impl Application {
             &config.listen,
             certificate.as_ref(),
             drain,
-            edge,
+            edge.draining(&readiness),
             routes,
         )?;
         let state = admin::State {

@@ -157,7 +157,7 @@ impl Application {
             listen,
             certificate.as_ref(),
             drain,
-            edge,
+            edge.draining(&readiness),
             routes,
         )?;
         let admin = admin::State {

@@ -10,7 +10,6 @@ use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
 use event::Timestamp;
 use event::parse::{self, Limits, Mode};
 use kafka::Producer;
-use service::admin::Readiness;
 use service::http::RequestId;
 use service::keys::{self, Key, KeyStore, Scope};
 use service::problem::CONTENT_TYPE as PROBLEM;
@@ -50,7 +49,6 @@ pub(crate) struct Ingest {
     pub(crate) body: config::Body,
     pub(crate) answer: config::Answer,
     pub(crate) metrics: Metrics,
-    pub(crate) readiness: Readiness,
 }
 
 /// Takes events.
@@ -69,8 +67,7 @@ pub(crate) async fn post(
             problem.respond(Some(id.as_str()))
         }
     };
-    // About to stop: a client that were to keep the connection would lose the request it sends at the very moment it is closed.
-    if closes || ingest.readiness.is_draining() {
+    if closes {
         response
             .head_mut()
             .set_connection_type(ConnectionType::Close);

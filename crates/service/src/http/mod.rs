@@ -21,15 +21,16 @@ use std::time::Instant;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::Method;
 use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS,
 };
+use actix_web::http::{ConnectionType, Method};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, web};
 use prometheus_client::registry::Registry;
 use tracing::{Instrument, Span, debug, info_span, warn};
 
+use crate::admin::Readiness;
 use crate::config::Listen;
 use crate::metrics::{Exemplar, HttpMetrics};
 use crate::problem::{self, Problem};
@@ -44,6 +45,7 @@ pub struct Edge {
     cors: Cors,
     packs: bool,
     stamp: Option<Stamp>,
+    readiness: Readiness,
 }
 
 impl Edge {
@@ -54,7 +56,16 @@ impl Edge {
             cors: Cors::default(),
             packs: false,
             stamp: None,
+            readiness: Readiness::new(),
         }
+    }
+
+    /// Ends every connection with its answer once the service drains: a client that were to keep one would lose the request that it
+    /// sends at the very moment it is closed.
+    #[must_use]
+    pub fn draining(mut self, readiness: &Readiness) -> Self {
+        self.readiness = readiness.clone();
+        self
     }
 
     /// With a header of the application's own.
@@ -125,6 +136,10 @@ pub async fn edge(
     }
     if let Some(edge) = &edge {
         edge.cors.allow(origin, headers);
+        if edge.readiness.is_draining() {
+            let head = response.response_mut().head_mut();
+            head.set_connection_type(ConnectionType::Close);
+        }
         if edge.packs {
             response = pack(response);
         }

@@ -46,12 +46,14 @@ fn routes(app: &mut web::ServiceConfig) {
 struct Running {
     base: String,
     registry: Registry,
+    readiness: Readiness,
 }
 
 fn start() -> Running {
     crate::tls::install_crypto_provider();
     let mut registry = Registry::default();
-    let edge = Edge::new(&mut registry);
+    let readiness = Readiness::new();
+    let edge = Edge::new(&mut registry).draining(&readiness);
     let listener = bind("127.0.0.1:0".parse().expect("an address")).expect("a free port");
     let base = format!("http://{}", listener.local_addr().expect("bound"));
     let listen = Listen {
@@ -68,7 +70,11 @@ fn start() -> Running {
     )
     .expect("it listens");
     tokio::spawn(server);
-    Running { base, registry }
+    Running {
+        base,
+        registry,
+        readiness,
+    }
 }
 
 impl Running {
@@ -117,6 +123,20 @@ async fn a_harmless_request_id_is_kept_and_another_replaced() {
             .expect("ascii")
             .to_owned();
         assert!(id != hostile && id.len() == 32, "{id}");
+    }
+}
+
+#[tokio::test]
+async fn answers_of_a_service_that_drains_end_their_connections() {
+    let app = start();
+    for path in ["/ok", "/nowhere"] {
+        let answer = app.get(path).send().await.expect("answered");
+        assert!(!answer.headers().contains_key("connection"), "{path}");
+    }
+    app.readiness.drain();
+    for path in ["/ok", "/nowhere"] {
+        let answer = app.get(path).send().await.expect("answered");
+        assert_eq!(answer.headers()["connection"], "close", "{path}");
     }
 }
 
