@@ -118,6 +118,31 @@ async fn provision_of_a_database_without_the_schema_names_the_way_out() {
 }
 
 #[tokio::test]
+async fn provision_looks_at_the_keys_file_and_leaves_it_alone() {
+    let operator = Operator::create().await;
+    operator.succeed(&["migrate"]).await;
+    let folder = tempfile::tempdir().expect("make a folder");
+    let path = folder.path().join("keys.toml");
+    let keys = path.to_str().expect("text");
+    let args = ["provision", "--only", "database", "--keys", keys];
+    let missing = operator.succeed(&args).await;
+    assert!(
+        missing.contains("left: keys:") && missing.contains("flumen keys create"),
+        "{missing}"
+    );
+    assert!(!path.exists());
+    for scope in ["ingest", "read"] {
+        let create = [
+            "keys", "create", "--name", "test", "--scope", scope, "--source", "*", "--file", keys,
+        ];
+        operator.succeed(&create).await;
+        let there = operator.succeed(&args).await;
+        let complete = there.contains("everything is as it should be");
+        assert_eq!(complete, scope == "read", "{there}");
+    }
+}
+
+#[tokio::test]
 async fn maintain_makes_partitions_once_and_drops_only_what_a_dry_run_showed() {
     let operator = Operator::create().await;
     operator.succeed(&["migrate"]).await;

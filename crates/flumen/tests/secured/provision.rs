@@ -174,7 +174,7 @@ async fn a_dry_run_shows_what_a_run_makes_and_the_next_finds_nothing() {
 
 #[tokio::test]
 async fn who_was_given_nothing_is_refused_and_who_was_given_a_right_may_use_it() {
-    let world = World::start(&[("ingest", "ingest-secret")]).await;
+    let world = World::start(&[("ingest", "ingest-secret"), ("jobs", "jobs-secret")]).await;
     world.provision(&[]).await;
     let config = config(&world.by_password("ingest", "ingest-secret"));
     let producer = Producer::new(&config, ProducerMetrics::default()).expect("a producer");
@@ -188,6 +188,23 @@ async fn who_was_given_nothing_is_refused_and_who_was_given_a_right_may_use_it()
     eventually(PATIENCE, || async { producer.is_available() }).await;
     // A broker that was told of a right a moment ago may still refuse, and the producer with it.
     eventually(PATIENCE, || async { send(&producer).await }).await;
+
+    // The jobs of a deployment: they see the topic and change it, and no more than that.
+    let jobs = world.by_password("jobs", "jobs-secret");
+    world.provision(&["--acl", "operator=User:jobs"]).await;
+    let retention = provision_of_kafka(&["--retention", "2d"]);
+    eventually(PATIENCE, || async {
+        let output = world.run(&jobs, &retention).await;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let settled = output.status.success() && text.contains("as it should be");
+        if settled { Ok(()) } else { Err(output) }
+    })
+    .await;
+    let dry = world.provision(&["--retention", "2d", "--dry-run"]).await;
+    assert!(dry.contains("everything is as it should be"), "{dry}");
+    let rights = provision_of_kafka(&["--retention", "2d", "--acl", "writer=User:jobs"]);
+    let said = world.fail(&jobs, &rights).await;
+    assert!(said.contains("this user may not"), "{said}");
 }
 
 #[tokio::test]
@@ -254,27 +271,4 @@ async fn rights_that_others_gave_count_and_those_that_others_deny_are_left() {
     let narrow = ["--acl", "writer=User:narrow", "--dry-run"];
     let shown = world.provision(&narrow).await;
     assert!(shown.contains("differences: 2"), "{shown}");
-}
-
-#[tokio::test]
-async fn the_keys_file_is_looked_at_and_left_alone() {
-    let world = World::start(&[]).await;
-    let path = world.folder().join("keys.toml");
-    let keys = path.to_str().expect("text").to_owned();
-    let args = ["--keys", keys.as_str()];
-    let missing = world.provision(&args).await;
-    assert!(missing.contains("left: keys:"), "{missing}");
-    assert!(missing.contains("flumen keys create"), "{missing}");
-    assert!(!path.exists());
-    for scope in ["ingest", "read"] {
-        let create = [
-            "keys", "create", "--name", "test", "--scope", scope, "--source", "*", "--file", &keys,
-        ];
-        world.succeed(&Settings::new(), &create).await;
-    }
-    let there = world.provision(&args).await;
-    assert!(
-        there.ends_with("everything is as it should be\n"),
-        "{there}"
-    );
 }
