@@ -113,6 +113,15 @@ impl StoreError {
         }
     }
 
+    /// The way out, when it is one that an operator can take.
+    #[must_use]
+    pub fn advice(&self) -> Option<&'static str> {
+        match self {
+            Self::Fatal { advice, .. } => *advice,
+            _ => None,
+        }
+    }
+
     pub(crate) fn config(key: &'static str, reason: impl Into<String>) -> Self {
         Self::Config {
             key,

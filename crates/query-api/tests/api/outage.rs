@@ -189,3 +189,29 @@ async fn the_statement_of_a_client_that_goes_away_is_cancelled_within_a_second()
         "the pool has a clean connection again"
     );
 }
+
+#[tokio::test]
+async fn what_an_operator_has_to_mend_is_an_outage_to_a_reader_and_ends_when_it_is_mended() {
+    let app = TestApp::start().await;
+    store(app.database.url(), &[Row::new("a", "1", NOON)]).await;
+    assert_eq!(app.get("/v1/events").await.ids(), ["1"]);
+    let client = connect(app.database.url()).await;
+    let rename = |from, to| format!("ALTER TABLE {from} RENAME TO {to}");
+    client
+        .batch_execute(&rename("events", "away"))
+        .await
+        .expect("renamed");
+    let answer = app.get("/v1/events").await;
+    answer.is_problem(503, "unavailable");
+    assert_eq!(answer.header("retry-after"), "2");
+    assert!(
+        !answer.body.contains("relation"),
+        "nothing of the server's own words: {}",
+        answer.body
+    );
+    client
+        .batch_execute(&rename("away", "events"))
+        .await
+        .expect("renamed");
+    assert_eq!(app.get("/v1/events").await.ids(), ["1"]);
+}

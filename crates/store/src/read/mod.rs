@@ -104,6 +104,8 @@ impl From<StoreError> for ReadError {
     fn from(error: StoreError) -> Self {
         match error.kind() {
             ErrorKind::Outage => Self::Unavailable(error),
+            // A refused password, a missing table or right: to whoever reads an outage like any other, which ends when an operator has acted.
+            ErrorKind::Fatal if error.advice().is_some() => Self::Unavailable(error),
             ErrorKind::Conflict | ErrorKind::Data | ErrorKind::Fatal => Self::Fatal(error),
         }
     }
