@@ -33,7 +33,9 @@ def told(text):
             last = name + ("_total" if kind == "counter" else "")
             found[last] = (kind, set())
         elif line and not line.startswith("#"):
-            found[last][1].update(set(re.findall(r'[{,](\w+)="', line)) - {"le"})
+            # Behind the value of a bucket may be its exemplar.
+            sample = line.split(" # ", 1)[0]
+            found[last][1].update(set(re.findall(r'[{,](\w+)="', sample)) - {"le"})
     return found
 
 

@@ -280,7 +280,7 @@ to = ["{NOBODY}"]
         self.ready("alertmanager", f"http://{address}/-/ready", "OK")
         return address
 
-    def prometheus(self, targets, alertmanager):
+    def prometheus(self, targets, alertmanager, wrapped=()):
         """Prometheus with the file of the Compose stack: addresses in their places, shorter intervals; and a copy of the shipped rules."""
         config = (ROOT / "docker/observability/prometheus.yml").read_text()
         address = f"127.0.0.1:{free_port()}"
@@ -301,11 +301,16 @@ to = ["{NOBODY}"]
         self.start(
             "prometheus",
             [
+                *wrapped,
                 TOOLS / "prometheus/usr/bin/prometheus",
-                f"--config.file={folder}/prometheus.yml",
+                "--config.file=prometheus.yml",
                 f"--storage.tsdb.path={folder}/data",
                 f"--web.listen-address={address}",
+                # Its own guess is the name of the machine, which mails would carry.
+                f"--web.external-url=http://{address}",
+                "--enable-feature=exemplar-storage",
             ],
+            cwd=folder,
         )
         self.ready("prometheus", f"http://{address}/-/ready", "Ready")
         return Prometheus(f"http://{address}")
@@ -339,6 +344,13 @@ class Prometheus:
         except urllib.error.HTTPError as error:
             raise Failed(f"Prometheus refuses {expr}: {error.read().decode()}") from error
         return json.loads(answer)["data"]["result"]
+
+    def exemplars(self, expr):
+        """The traces that are beside the buckets of a histogram, of the last ten minutes."""
+        now = time.time()
+        asked = urllib.parse.urlencode({"query": expr, "start": now - 600, "end": now + 600})
+        series = json.loads(get(f"{self.url}/api/v1/query_exemplars?{asked}"))["data"]
+        return {exemplar["labels"].get("trace_id") for found in series for exemplar in found["exemplars"]}
 
     def names(self):
         """Every metric it knows."""
