@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 const EXAMPLES: &str = "\
 Examples:
   bench                                          every figure, under 20 minutes
-  bench --quick                                  the same with fewer rounds, under 4 minutes
+  bench --quick                                  the same with fewer rounds, under 7 minutes
   bench --only writer_copy --only page_filtered  these groups alone
   bench --only page_rare_source --read-rows 20000000
                                                  the page of a rare source in a table ten times as large
