@@ -62,6 +62,14 @@ impl Progress {
     }
 }
 
+/// The folder with Kafka's jars, fetched when it is not there yet: for tests that compile something against them.
+///
+/// # Errors
+/// When Java or Maven is missing, or the jars cannot be fetched.
+pub async fn kafka_jars(progress: &Progress) -> Result<std::path::PathBuf, Error> {
+    cache::kafka(progress).await
+}
+
 impl std::fmt::Debug for Progress {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Progress")

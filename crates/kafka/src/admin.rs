@@ -1,6 +1,9 @@
 //! Asks brokers about topics, and brings topics to what is wanted.
 
-use crate::{Config, Error, TopicDescription, TopicDifference, TopicSpec, context::PlainContext};
+use crate::{
+    Authentication, Config, Error, TopicDescription, TopicDifference, TopicSpec, aws::Topics,
+    context::PlainContext,
+};
 use rdkafka::{
     admin::{
         AdminClient, AdminOptions, AlterConfig, NewPartitions, NewTopic, ResourceSpecifier,
@@ -14,6 +17,8 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 #[derive(Clone)]
 pub struct Admin {
     client: Arc<AdminClient<PlainContext>>,
+    /// Makes the requests instead of `client`, for roles of AWS.
+    role: Option<Topics>,
     brokers: String,
     timeout: Duration,
 }
@@ -38,6 +43,8 @@ impl Admin {
             .map_err(|error| Error::config("brokers", error.to_string()))?;
         Ok(Self {
             client: Arc::new(client),
+            role: (config.security.authentication == Authentication::AwsIam)
+                .then(|| Topics::new(config, timeout)),
             brokers: config.brokers.clone(),
             timeout,
         })
@@ -48,6 +55,9 @@ impl Admin {
     /// # Errors
     /// [`Error::Unreachable`] when no broker answers in time.
     pub async fn cluster_id(&self) -> Result<String, Error> {
+        if let Some(role) = &self.role {
+            return role.cluster_id().await;
+        }
         let (client, timeout) = (Arc::clone(&self.client), self.timeout);
         let id = self
             .blocking(move || client.inner().fetch_cluster_id(timeout))
@@ -60,6 +70,9 @@ impl Admin {
     /// # Errors
     /// [`Error::Unreachable`] when no broker answers in time.
     pub async fn topics(&self) -> Result<Vec<String>, Error> {
+        if let Some(role) = &self.role {
+            return role.names().await;
+        }
         let (client, timeout) = (Arc::clone(&self.client), self.timeout);
         let metadata = self
             .blocking(move || {
@@ -83,6 +96,9 @@ impl Admin {
     /// # Errors
     /// [`Error::Unreachable`] when no broker answers in time, [`Error::Refused`] without the right to describe it.
     pub async fn describe(&self, topic: &str) -> Result<Option<TopicDescription>, Error> {
+        if let Some(role) = &self.role {
+            return role.describe(topic).await;
+        }
         let (client, timeout, name) = (Arc::clone(&self.client), self.timeout, topic.to_owned());
         // All topics: asking for one by name would make a broker with auto-creation create it.
         let layout = self
@@ -199,6 +215,9 @@ impl Admin {
     /// # Errors
     /// [`Error::Refused`] with Kafka's reason, [`Error::Unreachable`] when no broker answers in time.
     pub async fn create(&self, spec: &TopicSpec) -> Result<(), Error> {
+        if let Some(role) = &self.role {
+            return role.create(spec).await;
+        }
         let mut topic = NewTopic::new(
             &spec.name,
             spec.partitions,
@@ -228,6 +247,9 @@ impl Admin {
     /// # Errors
     /// [`Error::Refused`] with Kafka's reason, [`Error::Unreachable`] when no broker answers in time.
     pub async fn delete(&self, topic: &str) -> Result<(), Error> {
+        if let Some(role) = &self.role {
+            return role.delete(topic).await;
+        }
         let results = self
             .client
             .delete_topics(&[topic], &self.options())
@@ -245,6 +267,9 @@ impl Admin {
     }
 
     async fn grow(&self, topic: &str, partitions: i32) -> Result<(), Error> {
+        if let Some(role) = &self.role {
+            return role.grow(topic, partitions).await;
+        }
         let count = usize::try_from(partitions).unwrap_or_default();
         let results = self
             .client
@@ -262,6 +287,9 @@ impl Admin {
     }
 
     async fn alter(&self, topic: &str, settings: &BTreeMap<&str, &str>) -> Result<(), Error> {
+        if let Some(role) = &self.role {
+            return role.alter(topic, settings).await;
+        }
         let mut change = AlterConfig::new(ResourceSpecifier::Topic(topic));
         for (name, value) in settings {
             change = change.set(name, value);

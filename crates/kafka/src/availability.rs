@@ -1,17 +1,21 @@
 //! Whether sending is worth trying now, as one atomic that is cheap enough to ask per request.
 //!
-//! Three voices are heard. librdkafka says that every broker is down: `NoBroker` at once. A probe thread asks for the metadata of the topic, every few
+//! Three voices are heard. librdkafka says that every broker is down: `NoBroker` at once, or `LoginFailed` when that is why. A probe thread asks for the metadata of the topic, every few
 //! seconds while all is well and several times a second after an error: it alone says `Up` and `TopicMissing`. Acknowledgements that came in while a
 //! probe waited overrule its timeout: a slow answer under load is not an outage. An idle connection that a broker closes is not one either; should
 //! librdkafka report it as one, the probe reconnects and says `Up` again within milliseconds.
 
 use std::{
     sync::{
-        Condvar, Mutex, PoisonError,
+        Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
+
+/// How long a failed login explains that no broker answers. librdkafka tells the same failure again after 30 seconds only, and other addresses of the same
+/// broker fail in other ways in between.
+const LOGIN_MEMORY: Duration = Duration::from_secs(90);
 
 /// What stands between a record and the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,8 +25,10 @@ pub enum Availability {
     Up = 0,
     /// No broker answers.
     NoBroker = 1,
-    /// The brokers answer, but the topic does not exist.
+    /// The brokers answer, but the topic does not exist, or this client may not see it.
     TopicMissing = 2,
+    /// A broker is there, but does not let this client in, or there is nothing to log in with; the log says which.
+    LoginFailed = 3,
 }
 
 impl Availability {
@@ -32,7 +38,10 @@ impl Availability {
         match self {
             Self::Up => "up",
             Self::NoBroker => "no broker answers",
-            Self::TopicMissing => "the topic does not exist",
+            Self::TopicMissing => "the topic does not exist, or this client may not see it",
+            Self::LoginFailed => {
+                "the login at kafka fails, or there are no credentials for it; the log says why"
+            }
         }
     }
 }
@@ -44,6 +53,8 @@ pub(crate) struct Health {
     /// How many times all brokers were reported down; lets the probe see a report that came in while it asked.
     outages: AtomicU64,
     fatal: AtomicBool,
+    /// When a login failed last, since a broker answered.
+    login_failed: Mutex<Option<Instant>>,
     stopped: AtomicBool,
     asked: Mutex<bool>,
     wake: Condvar,
@@ -56,6 +67,7 @@ impl Default for Health {
             state: AtomicU8::new(Availability::NoBroker as u8),
             outages: AtomicU64::new(0),
             fatal: AtomicBool::new(false),
+            login_failed: Mutex::new(None),
             stopped: AtomicBool::new(false),
             asked: Mutex::new(false),
             wake: Condvar::new(),
@@ -68,7 +80,8 @@ impl Health {
         match self.state.load(Ordering::Relaxed) {
             0 => Availability::Up,
             1 => Availability::NoBroker,
-            _ => Availability::TopicMissing,
+            2 => Availability::TopicMissing,
+            _ => Availability::LoginFailed,
         }
     }
 
@@ -78,8 +91,32 @@ impl Health {
 
     pub(crate) fn all_brokers_down(&self) {
         self.outages.fetch_add(1, Ordering::AcqRel);
-        self.set(Availability::NoBroker);
+        self.set(self.unreachable());
         self.probe_now();
+    }
+
+    /// A broker refused the login, or there was no token for one.
+    pub(crate) fn login_failed(&self) {
+        *self.last_failed_login() = Some(Instant::now());
+    }
+
+    /// A broker answered.
+    pub(crate) fn answered(&self) {
+        *self.last_failed_login() = None;
+    }
+
+    /// What to call it when no broker answers.
+    pub(crate) fn unreachable(&self) -> Availability {
+        match *self.last_failed_login() {
+            Some(when) if when.elapsed() < LOGIN_MEMORY => Availability::LoginFailed,
+            _ => Availability::NoBroker,
+        }
+    }
+
+    fn last_failed_login(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.login_failed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn outages(&self) -> u64 {
@@ -123,7 +160,7 @@ impl Health {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::{sync::Arc, time::Instant};
+    use std::sync::Arc;
 
     #[test]
     fn starts_unavailable_and_turns_down_at_once() {
@@ -134,6 +171,17 @@ mod tests {
         health.all_brokers_down();
         assert_eq!(health.availability(), Availability::NoBroker);
         assert_eq!(health.outages(), 1);
+    }
+
+    #[test]
+    fn a_login_that_fails_is_told_apart_from_a_broker_that_is_away() {
+        let health = Health::default();
+        health.login_failed();
+        health.all_brokers_down();
+        assert_eq!(health.availability(), Availability::LoginFailed);
+        health.answered();
+        health.all_brokers_down();
+        assert_eq!(health.availability(), Availability::NoBroker);
     }
 
     #[test]

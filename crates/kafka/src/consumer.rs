@@ -78,7 +78,7 @@ impl Consumer {
         config.consumer.apply(&mut settings);
         settings.set("statistics.interval.ms", "5000");
         let client: Client = settings
-            .create_with_context(ConsumeContext::new(metrics))
+            .create_with_context(ConsumeContext::new(metrics, config.security.keeper()?))
             .map_err(|error| Error::config("consumer", error.to_string()))?;
         let consumer = Self {
             client: Arc::new(client),

@@ -3,11 +3,13 @@
 use crate::{
     Event, Outcome, SendError,
     availability::Health,
+    aws::Keeper,
     countdown::Countdown,
     metrics::{ConsumerMetrics, ProducerMetrics},
 };
 use rdkafka::{
     ClientContext, Statistics,
+    client::OAuthToken,
     config::RDKafkaLogLevel,
     consumer::{BaseConsumer, Consumer, ConsumerContext},
     error::{KafkaError, KafkaResult, RDKafkaErrorCode},
@@ -39,6 +41,33 @@ fn log(level: RDKafkaLogLevel, facility: &str, line: &str) {
     }
 }
 
+/// What librdkafka says of a missing token; its reason was logged by who has it.
+const NO_TOKEN: &str = "Failed to acquire SASL OAUTHBEARER token";
+
+/// Reports an error of a client. librdkafka goes on by itself, so most are nobody's business; a login that fails needs somebody's hands.
+fn report(error: &KafkaError, reason: &str) {
+    if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Authentication)
+        && !reason.starts_with(NO_TOKEN)
+    {
+        tracing::warn!(reason, "kafka refuses the login; it is tried again");
+    } else {
+        tracing::debug!(target: "librdkafka", %error, "{reason}");
+    }
+}
+
+/// Answers librdkafka's question for a token. Called on the thread that polls the client: nothing here waits, but for the first one of a new client.
+fn token(keeper: Option<&Arc<Keeper>>) -> Result<OAuthToken, Box<dyn std::error::Error>> {
+    let keeper = keeper.ok_or("this client logs in without a token")?;
+    let token = keeper.token()?;
+    let until = token.rely_until.unix_timestamp_nanos() / 1_000_000;
+    Ok(OAuthToken {
+        token: token.text,
+        // For librdkafka's own log: brokers know the role by the signature.
+        principal_name: "flumen".to_owned(),
+        lifetime_ms: i64::try_from(until)?,
+    })
+}
+
 /// Context of clients that neither produce nor consume.
 #[derive(Debug, Default)]
 pub(crate) struct PlainContext;
@@ -65,9 +94,19 @@ pub(crate) struct Delivery {
 pub(crate) struct ProduceContext {
     pub(crate) health: Arc<Health>,
     pub(crate) metrics: ProducerMetrics,
+    pub(crate) keeper: Option<Arc<Keeper>>,
 }
 
 impl ClientContext for ProduceContext {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    fn generate_oauth_token(
+        &self,
+        _: Option<&str>,
+    ) -> Result<OAuthToken, Box<dyn std::error::Error>> {
+        token(self.keeper.as_ref()).inspect_err(|_| self.health.login_failed())
+    }
+
     fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
         log(level, facility, line);
     }
@@ -83,7 +122,11 @@ impl ClientContext for ProduceContext {
                 self.health.all_brokers_down();
             }
             Some(RDKafkaErrorCode::Fatal) => self.health.fatal(),
-            _ => tracing::debug!(target: "librdkafka", %error, "{reason}"),
+            Some(RDKafkaErrorCode::Authentication) => {
+                self.health.login_failed();
+                report(&error, reason);
+            }
+            _ => report(&error, reason),
         }
     }
 }
@@ -115,15 +158,17 @@ impl ProducerContext for ProduceContext {
 #[derive(Debug, Default)]
 pub(crate) struct ConsumeContext {
     pub(crate) metrics: ConsumerMetrics,
+    keeper: Option<Arc<Keeper>>,
     rebalances: Mutex<VecDeque<Event>>,
     /// While closing nobody takes from the queue: revocations are agreed to on the spot.
     closing: AtomicBool,
 }
 
 impl ConsumeContext {
-    pub(crate) fn new(metrics: ConsumerMetrics) -> Self {
+    pub(crate) fn new(metrics: ConsumerMetrics, keeper: Option<Arc<Keeper>>) -> Self {
         Self {
             metrics,
+            keeper,
             ..Self::default()
         }
     }
@@ -148,6 +193,15 @@ impl ConsumeContext {
 }
 
 impl ClientContext for ConsumeContext {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    fn generate_oauth_token(
+        &self,
+        _: Option<&str>,
+    ) -> Result<OAuthToken, Box<dyn std::error::Error>> {
+        token(self.keeper.as_ref())
+    }
+
     fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
         log(level, facility, line);
     }
@@ -157,7 +211,7 @@ impl ClientContext for ConsumeContext {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::debug!(target: "librdkafka", %error, "{reason}");
+        report(&error, reason);
     }
 }
 

@@ -15,6 +15,7 @@
 mod access;
 mod admin;
 mod availability;
+mod aws;
 mod config;
 mod consumer;
 mod context;
@@ -32,6 +33,7 @@ mod wire;
 pub use access::{AccessAdmin, Acl, Effect, Operation, Resource};
 pub use admin::Admin;
 pub use availability::Availability;
+pub use aws::Environment as AwsEnvironment;
 pub use config::{Assignor, Compression, Config, ConsumerConfig, ProducerConfig};
 pub use consumer::{Consumer, Event, Log, Polled};
 pub use countdown::{Countdown, Outcome, SendError};

@@ -7,6 +7,7 @@
 use crate::{
     Availability, Config, Countdown, Error, Headers, Outcome, ProducerMetrics, SendError,
     availability::Health,
+    aws::Keeper,
     context::{Delivery, ProduceContext},
     spread::Spread,
 };
@@ -60,6 +61,7 @@ struct Shared {
     topic: String,
     client: ArcSwap<Client>,
     settings: ClientConfig,
+    keeper: Option<Arc<Keeper>>,
     health: Arc<Health>,
     spread: Spread,
     metrics: ProducerMetrics,
@@ -86,11 +88,13 @@ impl Producer {
         let mut settings = config.client()?;
         config.producer.apply(&mut settings);
         let health = Arc::new(Health::default());
-        let client = create(&settings, &health, &metrics)?;
+        let keeper = config.security.keeper()?;
+        let client = create(&settings, &health, &metrics, keeper.clone())?;
         let shared = Arc::new(Shared {
             topic: config.topic.clone(),
             client: ArcSwap::from_pointee(client),
             settings,
+            keeper,
             health,
             spread: Spread::new(config.producer.linger),
             metrics,
@@ -182,10 +186,12 @@ fn create(
     settings: &ClientConfig,
     health: &Arc<Health>,
     metrics: &ProducerMetrics,
+    keeper: Option<Arc<Keeper>>,
 ) -> Result<Client, Error> {
     let context = ProduceContext {
         health: Arc::clone(health),
         metrics: metrics.clone(),
+        keeper,
     };
     settings
         .create_with_context(context)
@@ -269,7 +275,7 @@ impl Shared {
                 }
                 match availability {
                     Availability::Up => self.probe_interval,
-                    Availability::NoBroker | Availability::TopicMissing => ANXIOUS_INTERVAL,
+                    _ => ANXIOUS_INTERVAL,
                 }
             };
             self.health.sleep(interval);
@@ -286,6 +292,7 @@ impl Shared {
             .fetch_metadata(Some(&self.topic), self.probe_timeout);
         match answer {
             Ok(metadata) => {
+                self.health.answered();
                 let topic = metadata
                     .topics()
                     .iter()
@@ -305,7 +312,7 @@ impl Shared {
             Err(_) if self.metrics.acked_records() > acked => self.health.availability(),
             Err(error) => {
                 tracing::debug!(%error, elapsed = ?started.elapsed(), "the probe of the brokers failed");
-                Availability::NoBroker
+                self.health.unreachable()
             }
         }
     }
@@ -316,10 +323,15 @@ impl Shared {
             Availability::NoBroker => {
                 tracing::error!("no kafka broker answers; records are refused until one does")
             }
+            Availability::LoginFailed => {
+                tracing::error!(
+                    "kafka does not let this service in; records are refused until it does"
+                );
+            }
             Availability::TopicMissing => {
                 tracing::error!(
                     kafka.topic = self.topic,
-                    "the topic does not exist; create it with `flumen provision`"
+                    "the topic does not exist, or this client may not see it; `flumen provision` makes the topic, and with --acl the right"
                 );
             }
         }
@@ -331,7 +343,8 @@ impl Shared {
             return;
         };
         tracing::error!(%code, reason, "the idempotent producer reached its fatal state and is replaced");
-        match create(&self.settings, &self.health, &self.metrics) {
+        let keeper = self.keeper.clone();
+        match create(&self.settings, &self.health, &self.metrics, keeper) {
             Ok(client) => {
                 let old = self.client.swap(Arc::new(client));
                 self.metrics.rebuilds.inc();

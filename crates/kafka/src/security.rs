@@ -1,13 +1,19 @@
 //! How a client proves who it is to the brokers, and they to it.
 //!
-//! [`Security::apply`] is the one place that turns these settings into librdkafka's. A further way to authenticate (such as tokens of AWS IAM over
-//! OAUTHBEARER) is a variant of [`Authentication`], its arm in `apply`, and `generate_oauth_token` in the clients' contexts (`context.rs`).
+//! [`Security::apply`] is the one place that turns these settings into librdkafka's. What a way to authenticate needs while a client lives, such as the
+//! tokens of [`Authentication::AwsIam`], is given to the client's context by [`Security::keeper`].
 
-use crate::Error;
+use crate::{
+    Error,
+    aws::{Environment, Keeper},
+};
 use rdkafka::ClientConfig;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, Serializer};
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 /// Whether the connection to the brokers is encrypted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -33,6 +39,14 @@ pub enum Authentication {
     /// User name and password, SASL SCRAM with SHA-512 (what Amazon MSK offers).
     #[serde(rename = "scram-sha-512")]
     ScramSha512,
+    /// As an IAM role, at Amazon MSK: SASL OAUTHBEARER with tokens signed by AWS credentials, which come from EKS Pod Identity, IRSA or the environment.
+    AwsIam,
+}
+
+impl Authentication {
+    fn is_scram(self) -> bool {
+        matches!(self, Self::ScramSha256 | Self::ScramSha512)
+    }
 }
 
 /// The `[kafka.security]` section.
@@ -41,8 +55,10 @@ pub enum Authentication {
 pub struct Security {
     /// `plaintext` (default) or `tls`.
     pub protocol: Protocol,
-    /// `none` (default), `scram-sha-256` or `scram-sha-512`.
+    /// `none` (default), `scram-sha-256`, `scram-sha-512` or `aws-iam`.
     pub authentication: Authentication,
+    /// The brokers' AWS region, for `aws-iam`; absent: that of variable `AWS_REGION` or `AWS_DEFAULT_REGION`.
+    pub region: Option<String>,
     /// The user name of SCRAM.
     pub username: Option<String>,
     /// The password of SCRAM; shown as `***`.
@@ -57,12 +73,15 @@ pub struct Security {
     /// The password of `key_file`, when it has one; shown as `***`.
     #[serde(serialize_with = "redacted")]
     pub key_password: Option<SecretString>,
+    /// Where the variables of AWS are read, for `aws-iam`: not a setting, but the process's environment, unless a caller gives another.
+    #[serde(skip)]
+    pub aws: Environment,
 }
 
 impl Security {
     /// Checks the rules across fields; reads no file.
     pub(crate) fn validate(&self) -> Result<(), Error> {
-        let scram = self.authentication != Authentication::None;
+        let scram = self.authentication.is_scram();
         if scram && self.username.as_deref().unwrap_or_default().is_empty() {
             return Err(Error::config(
                 "security.username",
@@ -86,6 +105,7 @@ impl Security {
                 "must be `scram-sha-256` or `scram-sha-512` when a user name or password is given",
             ));
         }
+        self.validate_iam()?;
         if self.certificate_file.is_some() != self.key_file.is_some() {
             return Err(Error::config(
                 "security.key_file",
@@ -108,12 +128,60 @@ impl Security {
         Ok(())
     }
 
+    fn validate_iam(&self) -> Result<(), Error> {
+        if self.authentication != Authentication::AwsIam {
+            if self.region.is_some() {
+                return Err(Error::config(
+                    "security.region",
+                    "has no effect unless `security.authentication` is `aws-iam`",
+                ));
+            }
+            return Ok(());
+        }
+        if self.protocol != Protocol::Tls {
+            return Err(Error::config(
+                "security.protocol",
+                "must be `tls` for `aws-iam`: who sees a token can use it",
+            ));
+        }
+        self.aws_region().map(drop)
+    }
+
+    fn aws_region(&self) -> Result<String, Error> {
+        let variable = || self.aws.get("AWS_REGION");
+        let other = || self.aws.get("AWS_DEFAULT_REGION");
+        let region = self.region.clone().or_else(variable).or_else(other);
+        let region = region.ok_or_else(|| {
+            Error::config(
+                "security.region",
+                "is required by `aws-iam` where neither AWS_REGION nor AWS_DEFAULT_REGION is set",
+            )
+        })?;
+        // It becomes part of the name of a host.
+        let legal = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        if !region.contains('-') || region.len() > 32 || !region.chars().all(legal) {
+            return Err(Error::config(
+                "security.region",
+                format!("`{region}` is not a region of AWS, such as eu-central-1"),
+            ));
+        }
+        Ok(region)
+    }
+
+    /// What makes the tokens of a client, one for each; none where none are needed. Starts asking for credentials.
+    pub(crate) fn keeper(&self) -> Result<Option<Arc<Keeper>>, Error> {
+        match self.authentication {
+            Authentication::AwsIam => Keeper::start(&self.aws, self.aws_region()?).map(Some),
+            _ => Ok(None),
+        }
+    }
+
     /// Writes these settings into those of librdkafka.
     pub(crate) fn apply(&self, client: &mut ClientConfig) -> Result<(), Error> {
-        let scram = self.authentication != Authentication::None;
+        let sasl = self.authentication != Authentication::None;
         client.set(
             "security.protocol",
-            match (self.protocol, scram) {
+            match (self.protocol, sasl) {
                 (Protocol::Plaintext, false) => "plaintext",
                 (Protocol::Plaintext, true) => "sasl_plaintext",
                 (Protocol::Tls, false) => "ssl",
@@ -127,6 +195,9 @@ impl Security {
             }
             Authentication::ScramSha512 => {
                 client.set("sasl.mechanism", "SCRAM-SHA-512");
+            }
+            Authentication::AwsIam => {
+                client.set("sasl.mechanism", "OAUTHBEARER");
             }
         }
         if let Some(username) = &self.username {
@@ -240,6 +311,74 @@ mod tests {
         client
             .create_native_config()
             .expect("librdkafka knows every setting");
+    }
+
+    fn iam(variables: &[(&str, &str)]) -> Security {
+        Security {
+            protocol: Protocol::Tls,
+            authentication: Authentication::AwsIam,
+            aws: variables.iter().copied().collect(),
+            ..Security::default()
+        }
+    }
+
+    #[test]
+    fn iam_over_tls_becomes_the_settings_of_librdkafka() {
+        let security: Security = serde_json::from_str(
+            r#"{"protocol": "tls", "authentication": "aws-iam", "region": "eu-central-1"}"#,
+        )
+        .expect("settings");
+        security.validate().expect("complete");
+        let mut client = ClientConfig::new();
+        security.apply(&mut client).expect("no files to read");
+        assert_eq!(client.get("security.protocol"), Some("sasl_ssl"));
+        assert_eq!(client.get("sasl.mechanism"), Some("OAUTHBEARER"));
+        client
+            .create_native_config()
+            .expect("librdkafka knows every setting");
+    }
+
+    #[test]
+    fn iam_takes_the_region_of_the_setting_or_of_the_environment() {
+        let region = |security: &Security| security.aws_region().expect("a region");
+        let mut security = iam(&[
+            ("AWS_REGION", "eu-west-1"),
+            ("AWS_DEFAULT_REGION", "us-east-1"),
+        ]);
+        assert_eq!(region(&security), "eu-west-1");
+        security.region = Some("eu-central-1".into());
+        assert_eq!(region(&security), "eu-central-1");
+        let default = [("AWS_REGION", ""), ("AWS_DEFAULT_REGION", "us-east-1")];
+        assert_eq!(region(&iam(&default)), "us-east-1");
+        assert!(problem_of(&iam(&[])).starts_with("security.region: is required"));
+        for bad in ["eu-central-1.evil.example/", "Frankfurt", "eu"] {
+            let problem = problem_of(&iam(&[("AWS_REGION", bad)]));
+            assert!(problem.contains("is not a region of AWS"), "{problem}");
+        }
+    }
+
+    #[test]
+    fn iam_is_refused_in_the_clear_and_with_a_password() {
+        let variables = [("AWS_REGION", "eu-central-1")];
+        let mut security = iam(&variables);
+        security.protocol = Protocol::Plaintext;
+        assert!(problem_of(&security).starts_with("security.protocol: must be `tls`"));
+        let mut security = iam(&variables);
+        security.username = Some("flumen".into());
+        assert!(problem_of(&security).starts_with("security.authentication: "));
+        let idle = Security {
+            region: Some("eu-central-1".into()),
+            ..Security::default()
+        };
+        assert!(problem_of(&idle).starts_with("security.region: has no effect"));
+    }
+
+    #[test]
+    fn iam_without_anybody_to_ask_makes_no_client() {
+        let security = iam(&[("AWS_REGION", "eu-central-1")]);
+        security.validate().expect("complete as far as settings go");
+        let problem = security.keeper().expect_err("no credentials").to_string();
+        assert!(problem.starts_with("security.authentication: `aws-iam` finds no credentials"));
     }
 
     #[test]

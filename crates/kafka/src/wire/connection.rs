@@ -110,16 +110,9 @@ impl Connection {
     async fn log_in(&mut self, security: &Security) -> Result<(), Error> {
         let hash = match security.authentication {
             Authentication::None => return Ok(()),
-            Authentication::ScramSha256 => Some(Hash::Sha256),
-            Authentication::ScramSha512 => Some(Hash::Sha512),
-            #[allow(unreachable_patterns)]
-            _ => None,
-        };
-        let Some(hash) = hash else {
-            return Err(Error::config(
-                "security.authentication",
-                "ACLs, quotas and users are changed with SCRAM or a client's certificate only",
-            ));
+            Authentication::ScramSha256 => Hash::Sha256,
+            Authentication::ScramSha512 => Hash::Sha512,
+            Authentication::AwsIam => return self.role(security).await,
         };
         let user = security.username.as_deref().unwrap_or_default();
         let password = security
@@ -152,6 +145,27 @@ impl Connection {
         Err(Error::Refused(format!(
             "{doing}: the broker could not prove that it knows the password"
         )))
+    }
+
+    /// Logs in as a role of AWS.
+    async fn role(&mut self, security: &Security) -> Result<(), Error> {
+        let doing = "logging in by a token of AWS";
+        let Some(keeper) = security.keeper()? else {
+            return Ok(());
+        };
+        let token = tokio::task::spawn_blocking(move || keeper.token())
+            .await
+            .map_err(|error| unreachable(&self.broker, error))?
+            .map_err(|problem| unreachable(&self.broker, problem))?;
+        let handshake = SaslHandshakeRequest::default().with_mechanism(text("OAUTHBEARER"));
+        let answer = self.call_at(&handshake, 1).await?;
+        Failure::check(doing, answer.error_code, None)?;
+        let message = format!("n,,\u{1}auth=Bearer {}\u{1}\u{1}", token.text);
+        // RFC 7628: nothing is said to who is let in, and why not to others, before the refusal.
+        match self.authenticate(doing, message).await?.as_str() {
+            "" => Ok(()),
+            why => Err(Error::Refused(format!("{doing}: {why}"))),
+        }
     }
 
     async fn authenticate(&mut self, doing: &str, message: String) -> Result<String, Error> {

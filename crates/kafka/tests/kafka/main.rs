@@ -2,7 +2,11 @@
 
 mod admin;
 mod consumer;
+mod iam;
 mod producer;
+#[expect(dead_code, reason = "what is left over serves the unit tests")]
+#[path = "../../src/aws/stub.rs"]
+mod stub;
 
 use kafka::{
     Admin, Config, Consumer, Countdown, Event, Headers, Outcome, Polled, Producer, Record,
