@@ -18,7 +18,7 @@ ENUMS = {
     'image.pullPolicy': ['IfNotPresent', 'Always', 'Never'],
     'spreadOverNodes': ['ScheduleAnyway', 'DoNotSchedule'],
     'kafka.security.protocol': ['plaintext', 'tls'],
-    'kafka.security.authentication': ['none', 'scram-sha-256', 'scram-sha-512'],
+    'kafka.security.authentication': ['none', 'scram-sha-256', 'scram-sha-512', 'aws-iam'],
     'database.kind': ['external', 'cnpg', 'dev'],
     'database.sslMode': ['disable', 'require', 'verify-full'],
     'secrets.mode': ['existing', 'external'],

@@ -43,5 +43,5 @@ not know and name the key. Dict: prefix, values.
 
 {{/* Whether a workload finds secrets in a file. */}}
 {{- define "common.secretFile" -}}
-{{- if or (has .name (list "writer" "query-api" "flumen-operator" "alert-relay")) (ne .root.Values.kafka.security.authentication "none") -}}yes{{- end -}}
+{{- if or (has .name (list "writer" "query-api" "flumen-operator" "alert-relay")) (hasPrefix "scram-" .root.Values.kafka.security.authentication) -}}yes{{- end -}}
 {{- end }}

@@ -172,7 +172,7 @@ metadata:
   annotations:
     kubectl.kubernetes.io/default-container: {{ .name }}
     {{- /* Kafka's credentials, and the writer's of the database, are read at the start; query-api takes another password by /reload. */}}
-    {{- if or (eq .name "writer") (and (eq .name "ingest-api") (ne $root.Values.kafka.security.authentication "none")) }}
+    {{- if or (eq .name "writer") (and (eq .name "ingest-api") (hasPrefix "scram-" $root.Values.kafka.security.authentication)) }}
     {{- include "common.secretsVersion" $root | nindent 4 }}
     {{- end }}
     {{- with .values.podAnnotations }}
