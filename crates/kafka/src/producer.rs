@@ -325,7 +325,7 @@ impl Shared {
             }
             Availability::LoginFailed => {
                 tracing::error!(
-                    "kafka does not let this service in; records are refused until it does"
+                    "the login at kafka fails; records are refused until it succeeds"
                 );
             }
             Availability::TopicMissing => {
