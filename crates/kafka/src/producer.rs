@@ -324,9 +324,7 @@ impl Shared {
                 tracing::error!("no kafka broker answers; records are refused until one does")
             }
             Availability::LoginFailed => {
-                tracing::error!(
-                    "the login at kafka fails; records are refused until it succeeds"
-                );
+                tracing::error!("the login at kafka fails; records are refused until it succeeds");
             }
             Availability::TopicMissing => {
                 tracing::error!(
