@@ -274,7 +274,15 @@ fn table(rows: &[Row]) -> String {
 }
 
 fn markdown(args: &Args, rows: &[Row]) -> String {
-    let mut out = format!("Seed {}, {} faults.\n\n", args.seed, rows.len());
+    let mut out = format!("Seed {}, {} faults", args.seed, rows.len());
+    if args.patience > 1.0 {
+        let _ = write!(
+            out,
+            "; {} times the promised time was allowed",
+            args.patience
+        );
+    }
+    out.push_str(".\n\n");
     out.push_str("| fault | sent | accepted | stored | distinct | dead-lettered | lost | doubled | unavailable for | recovered after | |\n");
     out.push_str("|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---|\n");
     for row in rows {
