@@ -167,7 +167,7 @@ bench: ## Measure everything, each figure beside its limit (QUICK=1, ONLY=.., CO
 	@scripts/explorer
 	$(call say,building with profile $(PROFILE))
 	@cargo build --profile $(PROFILE) -p bench -p ingest-api -p writer -p query-api --bins
-	$(call say,measuring ($(if $(filter growth,$(ONLY)),about 30,$(if $(QUICK),under 7,under 20)) minutes; leave the machine alone meanwhile))
+	$(call say,measuring ($(if $(filter growth,$(ONLY)),about 30,$(if $(QUICK),under 7,about 25)) minutes; leave the machine alone meanwhile))
 	@target/$(PROFILE)/bench $(if $(QUICK),--quick) $(addprefix --only ,$(ONLY)) $(if $(COMPARE),--compare $(COMPARE)) \
 		$(if $(ONLY),--out target/bench/only) $(if $(QUICK)$(filter-out growth,$(ONLY)),,--docs docs/benchmarks.md)
 

@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 
 const EXAMPLES: &str = "\
 Examples:
-  bench                                          every figure, under 20 minutes
+  bench                                          every figure, about 25 minutes on 2 cores
   bench --quick                                  the same with fewer rounds, under 7 minutes
   bench --only writer_copy --only page_filtered  these groups alone
   bench --only page_rare_source --read-rows 20000000
