@@ -48,20 +48,7 @@ impl Error {
                 | RDKafkaErrorCode::UnknownTopic
                 | RDKafkaErrorCode::UnknownPartition,
             ) => Self::TopicMissing(topic.to_owned()),
-            Some(
-                RDKafkaErrorCode::BrokerTransportFailure
-                | RDKafkaErrorCode::AllBrokersDown
-                | RDKafkaErrorCode::OperationTimedOut
-                | RDKafkaErrorCode::RequestTimedOut
-                | RDKafkaErrorCode::Resolve
-                | RDKafkaErrorCode::LeaderNotAvailable
-                | RDKafkaErrorCode::NotLeaderForPartition
-                | RDKafkaErrorCode::CoordinatorNotAvailable
-                | RDKafkaErrorCode::CoordinatorLoadInProgress
-                | RDKafkaErrorCode::NotCoordinator
-                | RDKafkaErrorCode::WaitingForCoordinator
-                | RDKafkaErrorCode::NotController,
-            ) => Self::Unreachable {
+            Some(code) if passes(code) => Self::Unreachable {
                 brokers: brokers.to_owned(),
                 problem: error.to_string(),
             },
@@ -73,5 +60,92 @@ impl Error {
     #[must_use]
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Unreachable { .. })
+    }
+}
+
+/// Whether an error ends by itself: a broker that went or comes, an election, a coordinator that moves. All of librdkafka's that say so, since one that is
+/// missing here stops a writer for good in the middle of an outage.
+fn passes(code: RDKafkaErrorCode) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(
+        code,
+        // Of the client: connections, names, its picture of the cluster.
+        Code::BrokerTransportFailure
+            | Code::AllBrokersDown
+            | Code::BrokerDestroy
+            | Code::DestroyBroker
+            | Code::UnknownBroker
+            | Code::NodeUpdate
+            | Code::Resolve
+            | Code::OperationTimedOut
+            | Code::MessageTimedOut
+            | Code::TimedOutQueue
+            | Code::WaitCache
+            | Code::WaitingForCoordinator
+            | Code::InProgress
+            | Code::PreviousInProgress
+            | Code::Interrupted
+            | Code::Outdated
+            | Code::Retry
+            // Of the brokers.
+            | Code::RequestTimedOut
+            | Code::NetworkException
+            | Code::BrokerNotAvailable
+            | Code::ReplicaNotAvailable
+            | Code::LeaderNotAvailable
+            | Code::NotLeaderForPartition
+            | Code::PreferredLeaderNotAvailable
+            | Code::EligibleLeadersNotAvailable
+            | Code::FencedLeaderEpoch
+            | Code::UnknownLeaderEpoch
+            | Code::OffsetNotAvailable
+            | Code::UnstableOffsetCommit
+            | Code::NotEnoughReplicas
+            | Code::NotEnoughReplicasAfterAppend
+            | Code::KafkaStorageError
+            | Code::ListenerNotFound
+            | Code::CoordinatorNotAvailable
+            | Code::CoordinatorLoadInProgress
+            | Code::NotCoordinator
+            | Code::RebalanceInProgress
+            | Code::NotController
+            | Code::StaleControllerEpoch
+            | Code::ThrottlingQuotaExceeded
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(code: RDKafkaErrorCode) -> Error {
+        Error::from_kafka(&KafkaError::MetadataFetch(code), "kafka:9092", "events")
+    }
+
+    #[test]
+    fn what_ends_by_itself_is_tried_again_and_what_does_not_is_told() {
+        use RDKafkaErrorCode as Code;
+        for code in [
+            Code::DestroyBroker,
+            Code::BrokerDestroy,
+            Code::BrokerTransportFailure,
+            Code::LeaderNotAvailable,
+            Code::NetworkException,
+            Code::NotController,
+        ] {
+            assert!(of(code).is_transient(), "{code:?}");
+        }
+        for code in [
+            Code::TopicAuthorizationFailed,
+            Code::GroupAuthorizationFailed,
+            Code::SaslAuthenticationFailed,
+            Code::Authentication,
+            Code::SSL,
+            Code::InvalidTopic,
+            Code::UnsupportedVersion,
+        ] {
+            assert!(matches!(of(code), Error::Refused(_)), "{code:?}");
+        }
+        assert!(matches!(of(Code::UnknownTopic), Error::TopicMissing(_)));
     }
 }
