@@ -11,18 +11,19 @@ fn main() -> io::Result<()> {
     let out = PathBuf::from(variable("OUT_DIR")?);
     println!("cargo::rerun-if-changed=build.rs");
     let reference = explorer.join("reference");
+    if explorer.is_dir() {
+        // The folder is there from the start, so that a build before npm has run sees the viewer when it comes; a path that does not
+        // exist would build this crate again every time.
+        println!("cargo::rerun-if-changed={}", reference.display());
+    }
     let mut names = Vec::new();
     if reference.is_dir() {
-        println!("cargo::rerun-if-changed={}", reference.display());
         for entry in fs::read_dir(&reference)? {
-            names.push(entry?.file_name().to_string_lossy().into_owned());
+            let name = entry?.file_name().to_string_lossy().into_owned();
+            if !name.starts_with('.') {
+                names.push(name);
+            }
         }
-    } else if explorer.is_dir() {
-        // A path that does not exist would build this crate again every time; this one changes when npm has run.
-        println!(
-            "cargo::rerun-if-changed={}",
-            explorer.join("package.json").display()
-        );
     }
     names.sort();
     let mut code = String::from("&[\n");
