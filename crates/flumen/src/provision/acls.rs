@@ -113,14 +113,11 @@ pub(super) async fn run(
     if steps.is_empty() {
         report.nothing("acls are as they should be");
     }
-    for step in steps {
-        if report.leaves(step.sign, &step.what) {
-            continue;
-        }
-        admin.allow(&step.change).await.context("add an ACL")?;
-        report.done(step.sign, &step.what);
-    }
-    Ok(())
+    report
+        .make(steps, async |acl| {
+            admin.allow(acl).await.context("add an ACL")
+        })
+        .await
 }
 
 #[cfg(test)]

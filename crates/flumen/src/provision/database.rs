@@ -21,9 +21,7 @@ pub(super) async fn run(
     };
     for change in &changes {
         let what = format!("database: {}", change.what);
-        if !report.leaves(Sign::Make, &what) {
-            report.done(Sign::Make, &what);
-        }
+        report.tell(Sign::Make, &what);
     }
     if changes.is_empty() {
         report.nothing("database roles and grants are as they should be");

@@ -36,7 +36,7 @@ impl Report {
         Self { dry_run, open: 0 }
     }
 
-    /// Shows a step that is not made, and says true; says false when the caller is to make it and call [`Report::done`].
+    /// Shows a step that is not made, and says true; says false when it is to be made.
     pub(super) fn leaves(&mut self, sign: Sign, what: impl Display) -> bool {
         let shown = self.dry_run || sign == Sign::Leave;
         if shown {
@@ -46,8 +46,29 @@ impl Report {
         shown
     }
 
-    /// Says that a step was made.
-    pub(super) fn done(&self, sign: Sign, what: impl Display) {
+    /// Tells a difference that was made together with others, or is left.
+    pub(super) fn tell(&mut self, sign: Sign, what: impl Display) {
+        if !self.leaves(sign, &what) {
+            self.done(sign, &what);
+        }
+    }
+
+    /// Makes one step after the other, and tells each once it is made; with the first that fails it ends.
+    pub(super) async fn make<C>(
+        &mut self,
+        steps: Vec<Step<C>>,
+        mut make: impl AsyncFnMut(&C) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        for Step { sign, what, change } in steps {
+            if !self.leaves(sign, &what) {
+                make(&change).await?;
+                self.done(sign, &what);
+            }
+        }
+        Ok(())
+    }
+
+    fn done(&self, sign: Sign, what: impl Display) {
         say(line(self.dry_run, sign, what));
     }
 

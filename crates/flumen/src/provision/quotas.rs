@@ -96,18 +96,14 @@ pub(super) async fn run(
     if steps.is_empty() {
         report.nothing("quotas are as they should be");
     }
-    for step in steps {
-        if report.leaves(step.sign, &step.what) {
-            continue;
-        }
-        let quota = step.change;
-        admin
-            .set_quota(quota.user.as_deref(), quota.limit, quota.value)
-            .await
-            .context("set a quota")?;
-        report.done(step.sign, &step.what);
-    }
-    Ok(())
+    report
+        .make(steps, async |quota| {
+            admin
+                .set_quota(quota.user.as_deref(), quota.limit, quota.value)
+                .await
+                .context("set a quota")
+        })
+        .await
 }
 
 #[cfg(test)]

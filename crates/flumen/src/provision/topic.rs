@@ -28,9 +28,7 @@ pub(super) async fn run(
             other if other.is_applicable() => Sign::Change,
             _ => Sign::Leave,
         };
-        if !report.leaves(sign, &what) {
-            report.done(sign, &what);
-        }
+        report.tell(sign, &what);
     }
     if differences.is_empty() {
         report.nothing(format_args!("topic {} is as it should be", spec.name));

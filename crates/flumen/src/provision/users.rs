@@ -81,18 +81,14 @@ pub(super) async fn run(
             )),
         }
     }
-    for step in steps {
-        if report.leaves(step.sign, &step.what) {
-            continue;
-        }
-        let (user, password) = &step.change;
-        admin
-            .set_password(&user.name, password)
-            .await
-            .with_context(|| format!("make user {}", user.name))?;
-        report.done(step.sign, &step.what);
-    }
-    Ok(())
+    report
+        .make(steps, async |(user, password)| {
+            admin
+                .set_password(&user.name, password)
+                .await
+                .with_context(|| format!("make user {}", user.name))
+        })
+        .await
 }
 
 #[cfg(test)]
