@@ -95,7 +95,7 @@ impl AtSize {
 
     async fn measure(&mut self, stack: &Stack, round: usize) -> anyhow::Result<()> {
         let topic = Topic::create(stack).await?;
-        let (report, _) = page::read(stack, &topic, &self.database, 4.0).await?;
+        let (report, _) = page::read(stack, &topic, &self.database, 4.0, None).await?;
         topic
             .fill_from(stack, ADDED, Size::Usual, (ADDED * round) as u64)
             .await?;

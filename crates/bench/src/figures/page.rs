@@ -70,7 +70,7 @@ async fn table(bench: &mut Bench, rows: u64, name: &str) -> anyhow::Result<Figur
     let (mut ours, mut limit) = (Rounds::default(), Rounds::default());
     let (mut p99, mut cpu) = (Rounds::default(), Rounds::default());
     for round in 1..=stack.args.rounds() {
-        let (report, cost) = read(stack, &topic, &database, seconds).await?;
+        let (report, cost) = read(stack, &topic, &database, seconds, None).await?;
         let alone = tool.run(stack, &database, CONNECTIONS, seconds).await?;
         say(format!(
             "{name} {round}: {} pages/s of {} kB (p99 {:.1} ms), limit {}",
@@ -97,12 +97,13 @@ async fn table(bench: &mut Bench, rows: u64, name: &str) -> anyhow::Result<Figur
     Ok(Figure::new(name, "requests/s", &ours).beside(tool.name(), &limit))
 }
 
-/// One round of the query-api.
+/// One round of the query-api: as many pages as it answers, or so many a second.
 pub(super) async fn read(
     stack: &Stack,
     topic: &Topic,
     database: &Database,
     seconds: f64,
+    rate: Option<f64>,
 ) -> anyhow::Result<(Report, Cost)> {
     let service = Service::start(stack, Program::Query, topic, database).await?;
     let report = load::run(&Spec {
@@ -112,7 +113,7 @@ pub(super) async fn read(
         what: What::Page,
         warm_up_seconds: 1.0,
         seconds,
-        rate: None,
+        rate,
         first_number: 0,
     })
     .await?;
