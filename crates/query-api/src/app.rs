@@ -43,6 +43,8 @@ pub struct Application {
     server: http::Listener,
     admin: AdminServer,
     pool: Pool,
+    /// Of exports, which keep a connection for minutes: no page waits for one of them to end.
+    export_pool: Pool,
     readiness: Readiness,
     reload: Reload,
     database: Check,
@@ -73,6 +75,11 @@ impl Application {
             .transpose()?;
         let pool = Pool::new(&config.database)?;
         let reader = Reader::new(pool.clone(), &config.database, config.budgets())?;
+        let export_pool = Pool::new(&store::Config {
+            pool_size: config.export.max_exports,
+            ..config.database.clone()
+        })?;
+        let export_reader = Reader::new(export_pool.clone(), &config.database, config.budgets())?;
         if config.cursors.secret.is_none() {
             warn!(
                 "cursors.secret is not set: cursors end with this process, and with several replicas those of one are refused by the others"
@@ -126,10 +133,12 @@ impl Application {
             level,
             &view,
         );
-        register_database(&reload, loaded.layers().clone(), pool.clone());
+        let pools = [pool.clone(), export_pool.clone()];
+        register_database(&reload, loaded.layers().clone(), pools);
         let state = web::Data::new(State {
             pool: pool.clone(),
             reader,
+            export_reader,
             keys,
             limits,
             cursors: Cursors::new(config.cursors.secret.as_ref()),
@@ -172,6 +181,7 @@ impl Application {
             server,
             admin: admin::serve(listeners.admin, admin)?,
             pool,
+            export_pool,
             readiness,
             reload,
             database,
@@ -225,6 +235,7 @@ impl Application {
         steps.run("drain", drain, handle.stop(true)).await;
         health.abort();
         self.pool.close();
+        self.export_pool.close();
         steps
             .run("close", self.shutdown.close, self.admin.stop())
             .await;
@@ -268,11 +279,13 @@ fn register_reload(
 }
 
 /// Registers that a rotated password, or another host, is taken without a restart.
-fn register_database(reload: &Reload, layers: Layers, pool: Pool) {
+fn register_database(reload: &Reload, layers: Layers, pools: [Pool; 2]) {
     reload.register("database", move || {
         let loaded = Config::load(layers.clone()).map_err(|error| error.to_string())?;
-        pool.reconfigure(&loaded.config.database)
-            .map_err(|error| error.to_string())?;
+        for pool in &pools {
+            pool.reconfigure(&loaded.config.database)
+                .map_err(|error| error.to_string())?;
+        }
         Ok("further connections as configured".to_owned())
     });
 }

@@ -224,7 +224,7 @@ impl Drop for Timer {
     }
 }
 
-/// The pool's state at the moment of the scrape.
+/// The state of the pool that all but exports use, at the moment of the scrape.
 #[derive(Debug)]
 struct Connections(Pool);
 
@@ -234,7 +234,7 @@ impl Collector for Connections {
         for (name, help, value) in [
             (
                 "connections_max",
-                "Most connections to the database",
+                "Most connections to the database, without those of exports",
                 status.max_size,
             ),
             (

@@ -130,7 +130,7 @@ pub(super) async fn download(
     let encoder = Encoder::new(format, fields, formulas.unwrap_or_default()).map_err(broken)?;
     let compressor = Compressor::new(coding).map_err(broken)?;
     let export = state
-        .reader
+        .export_reader
         .export(&query)
         .await
         .map_err(|failure| state.failed(failure))?;

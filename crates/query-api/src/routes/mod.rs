@@ -47,6 +47,8 @@ const FILTERS: [(&str, Arity); 3] = [
 pub(crate) struct State {
     pub(crate) pool: Pool,
     pub(crate) reader: Reader,
+    /// Over connections that nothing else uses.
+    pub(crate) export_reader: Reader,
     pub(crate) keys: KeyStore,
     pub(crate) limits: Limits,
     pub(crate) cursors: Cursors,

@@ -44,7 +44,7 @@ async fn metrics_tell_what_was_served_and_the_configuration_shows_no_secret() {
         "flumen_http_requests_total{route=\"/v1/events\",method=\"GET\",status=\"400\"} 1",
         "flumen_query_events_served_total 1",
         "flumen_query_failures_total{reason=\"timeout\"} 0",
-        "flumen_query_connections_max 16",
+        "flumen_query_connections_max 8",
         "flumen_query_database_seconds_count{kind=\"page\"} 1",
         "flumen_query_database_seconds_count{kind=\"stats\"} 0",
         "flumen_query_export_bytes_total 0",

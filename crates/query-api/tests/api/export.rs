@@ -460,6 +460,22 @@ async fn exports_of_a_key_and_of_all_are_limited_and_the_place_is_given_up() {
 }
 
 #[tokio::test]
+async fn pages_come_while_as_many_exports_run_as_there_may_be() {
+    let app = TestApp::start_with(&[
+        ("database.pool_size", "1"),
+        ("export.max_exports", "2"),
+        ("export.max_per_key", "2"),
+    ])
+    .await;
+    let client = connect(app.database.url()).await;
+    fill(&client, MANY).await;
+    let (_one, _) = begin(&app, "/v1/export").await;
+    let (_other, _) = begin(&app, "/v1/export").await;
+    assert_eq!(active(&client).await, 2, "both read still");
+    assert_eq!(app.get("/v1/events?limit=3").await.ids().len(), 3);
+}
+
+#[tokio::test]
 async fn an_export_past_its_time_breaks_off() {
     let app = TestApp::start_with(&[("export.timeout", "2s")]).await;
     let client = connect(app.database.url()).await;
