@@ -6,11 +6,9 @@ use clap::{Parser, Subcommand};
 
 const EXAMPLES: &str = "\
 Examples:
-  bench                                          every figure, about 25 minutes on 2 cores
+  bench                                          every figure, under 20 minutes on 2 cores
   bench --quick                                  the same with fewer rounds, under 7 minutes
   bench --only writer_copy --only page_filtered  these groups alone
-  bench --only page_rare_source --read-rows 20000000
-                                                 the page of a rare source in a table ten times as large
   bench --only growth                            the large table, which takes half an hour of its own
   bench --quick --compare results.json           and say what got worse by more than the noise
 
@@ -50,12 +48,12 @@ pub(crate) struct Args {
     /// How many rows the table of the figure `growth` gets.
     #[arg(long, value_name = "ROWS", default_value_t = 50_000_000)]
     pub(crate) growth_rows: u64,
-    /// How many rows the larger table of `page_filtered` gets (full runs only).
-    #[arg(long, value_name = "ROWS", default_value_t = 20_000_000)]
-    pub(crate) page_rows: u64,
-    /// How many rows the table of the groups `export_ndjson`, `page_depth`, `page_half_load` and `page_rare_source` gets.
+    /// How many rows the table has that is read from.
     #[arg(long, value_name = "ROWS", default_value_t = 2_000_000)]
     pub(crate) read_rows: u64,
+    /// How many rows the larger one has, of `page_filtered_20m` and `page_rare_source` (not in quick runs).
+    #[arg(long, value_name = "ROWS", default_value_t = 20_000_000)]
+    pub(crate) large_rows: u64,
     /// How many tails the group `tails` opens.
     #[arg(long, value_name = "TAILS", default_value_t = 1_000)]
     pub(crate) tails: usize,

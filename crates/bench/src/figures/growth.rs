@@ -3,7 +3,7 @@
 //! Both tables are filled first and are there together, and take turns: the same server, the same minutes.
 
 use super::writer_copy::drain;
-use super::{Bench, page};
+use super::{Bench, page, table};
 use crate::fixture::Size;
 use crate::progress::{say, short};
 use crate::report::{Chart, Scale};
@@ -79,12 +79,9 @@ struct AtSize {
 
 impl AtSize {
     async fn fill(stack: &Stack, size: u64) -> anyhow::Result<Self> {
-        say(format!(
-            "growth: filling a table with {} rows",
-            short(size as f64)
-        ));
+        say(format!("filling a table with {} rows", short(size as f64)));
         let database = Database::create(stack).await?;
-        page::fill(stack, &database, size).await?;
+        table::fill(stack, &database, size).await?;
         Ok(Self {
             size,
             database,

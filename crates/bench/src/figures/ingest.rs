@@ -85,7 +85,7 @@ pub(super) async fn batches(bench: &mut Bench) -> anyhow::Result<()> {
 }
 
 pub(super) async fn singles(bench: &mut Bench) -> anyhow::Result<()> {
-    let seconds = bench.pick(1.5, 4.0);
+    let seconds = bench.pick(1.5, 3.0);
     let database = Database::create(&bench.stack).await?;
     let mut series = Vec::new();
     for connections in SINGLE_CONNECTIONS {

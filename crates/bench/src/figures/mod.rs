@@ -7,8 +7,7 @@
 //! | [`writer_copy`] | `writer_copy*`, `cpu_per_event_writer`, `disk_per_event_*` |
 //! | [`ingest`] | `ingest_batch_100`, `ingest_single_*`, `cpu_per_event_ingest_api` |
 //! | [`end_to_end`] | `end_to_end`, and [`freshness`] at half of it |
-//! | [`page`] | `page_filtered`, `page_filtered_20m` and their latencies |
-//! | [`reading`] | `export_*`, `page_depth`, `page_half_load_*`, `page_rare_source_*`, over one table |
+//! | [`reading`] | `page_filtered`, `page_filtered_20m`, `export_*`, `page_depth`, `page_half_load_*`, `page_rare_source_*` |
 //! | [`tails`] | `tails`, `tails_delay_p99`, `tails_memory` |
 //! | [`growth`] | the same over a large table |
 //! | [`usage`] | `memory_*`, from all of the above |
@@ -20,6 +19,7 @@ mod ingest;
 mod page;
 mod reading;
 mod startup;
+mod table;
 mod tails;
 mod usage;
 mod writer_copy;
@@ -123,10 +123,8 @@ async fn measure(bench: &mut Bench) -> anyhow::Result<()> {
             failures.note("freshness", freshness::run(bench, rate / 2.0).await);
         }
     }
-    if args.wants(Group::PageFiltered) {
-        failures.note("page_filtered", page::run(bench).await);
-    }
     if args.wants_any(&[
+        Group::PageFiltered,
         Group::ExportNdjson,
         Group::PageDepth,
         Group::PageHalfLoad,

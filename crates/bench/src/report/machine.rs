@@ -53,7 +53,12 @@ impl Machine {
             ("librdkafka", librdkafka),
             (
                 "Flumen",
-                format!("{} ({})", env!("CARGO_PKG_VERSION"), commit()),
+                format!(
+                    "{} ({}), built with profile {}",
+                    env!("CARGO_PKG_VERSION"),
+                    commit(),
+                    profile()
+                ),
             ),
             ("compiler", said_by("rustc", &["--version"])),
         ];
@@ -108,6 +113,15 @@ fn kafka_version() -> &'static str {
     POM.split_once("<kafka.version>")
         .and_then(|(_, rest)| rest.split_once('<'))
         .map_or("unknown", |(version, _)| version)
+}
+
+/// The services are taken from beside this program, in the folder that cargo names by the profile.
+fn profile() -> String {
+    let folder = std::env::current_exe().ok().and_then(|program| {
+        let folder = program.parent()?.file_name()?;
+        Some(folder.to_string_lossy().into_owned())
+    });
+    folder.unwrap_or_else(|| "unknown".to_owned())
 }
 
 fn commit() -> String {

@@ -5,8 +5,8 @@ use std::time::Instant;
 use anyhow::Context as _;
 use memchr::memmem;
 
-use super::Table;
 use crate::figures::Bench;
+use crate::figures::table::Table;
 use crate::progress::{say, short};
 use crate::results::Figure;
 use crate::rounds::Rounds;

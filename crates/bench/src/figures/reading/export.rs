@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 
-use super::Table;
 use crate::figures::Bench;
+use crate::figures::table::Table;
 use crate::limits;
 use crate::progress::{say, short};
 use crate::results::Figure;

@@ -1,6 +1,6 @@
 //! How soon the filtered page comes while half as many are asked for as the query-api can answer.
 
-use super::Table;
+use crate::figures::table::Table;
 use crate::figures::{Bench, page};
 use crate::progress::{say, short};
 use crate::results::Figure;

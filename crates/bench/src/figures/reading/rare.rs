@@ -7,8 +7,8 @@ use anyhow::Context as _;
 use flumen::histogram::Histogram;
 use memchr::memmem;
 
-use super::Table;
 use crate::figures::Bench;
+use crate::figures::table::Table;
 use crate::load::Latency;
 use crate::progress::say;
 use crate::results::Figure;
