@@ -154,7 +154,7 @@ fuzz: ## Fuzz parsers, decoders and the COPY encoder with a nightly compiler (SE
 
 # ------------------------------------------------------------------ bench
 # QUICK=1 for under 7 minutes, ONLY="writer_copy page_filtered" for some groups, COMPARE=results.json to be told what got worse.
-# ONLY=growth for the large table, which nothing else includes: half an hour and 40 GB of disk.
+# ONLY=growth for the large table, which nothing else includes: a quarter of an hour and 40 GB of disk.
 # A full run measures what is shipped, which takes 13 minutes to build; a quick one the release build (PROFILE=.. for the other).
 QUICK ?=
 ONLY ?=
@@ -167,7 +167,7 @@ bench: ## Measure everything, each figure beside its limit (QUICK=1, ONLY=.., CO
 	@scripts/explorer
 	$(call say,building with profile $(PROFILE))
 	@cargo build --profile $(PROFILE) -p bench -p ingest-api -p writer -p query-api --bins
-	$(call say,measuring ($(if $(filter growth,$(ONLY)),about 30,$(if $(QUICK),under 7,under 20)) minutes; leave the machine alone meanwhile))
+	$(call say,measuring ($(if $(filter growth,$(ONLY)),about 15,$(if $(QUICK),under 7,under 20)) minutes; leave the machine alone meanwhile))
 	@target/$(PROFILE)/bench $(if $(QUICK),--quick) $(addprefix --only ,$(ONLY)) $(if $(COMPARE),--compare $(COMPARE)) \
 		$(if $(ONLY),--out target/bench/only) $(if $(QUICK)$(filter-out growth,$(ONLY)),,--docs docs/benchmarks.md)
 

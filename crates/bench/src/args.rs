@@ -9,7 +9,7 @@ Examples:
   bench                                          every figure, under 20 minutes on 2 cores
   bench --quick                                  the same with fewer rounds, under 7 minutes
   bench --only writer_copy --only page_filtered  these groups alone
-  bench --only growth                            the large table, which takes half an hour of its own
+  bench --only growth                            the large table, which takes a quarter of an hour of its own
   bench --quick --compare results.json           and say what got worse by more than the noise
 
 Exit status: 0 done; 1 something failed; 3 something got worse.";
@@ -42,7 +42,7 @@ pub(crate) struct Args {
     /// The page whose generated block is written anew; absent, none is.
     #[arg(long, value_name = "FILE")]
     pub(crate) docs: Option<PathBuf>,
-    /// Also what a table of 50 million rows costs: half an hour and 40 GB more.
+    /// Also what a table of 50 million rows costs: a quarter of an hour and 40 GB more.
     #[arg(long)]
     pub(crate) growth: bool,
     /// How many rows the table of the figure `growth` gets.

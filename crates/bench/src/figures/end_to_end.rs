@@ -29,7 +29,7 @@ const BUDGET: Duration = Duration::from_secs(300);
 
 /// Measures it and returns the sustained rate.
 pub(super) async fn run(bench: &mut Bench) -> anyhow::Result<f64> {
-    let seconds = bench.pick(3.0, 7.0);
+    let seconds = bench.pick(3.0, 6.0);
     let stack = &bench.stack;
     let (mut ours, mut limit) = (Rounds::default(), Rounds::default());
     let mut rows = None;

@@ -15,7 +15,7 @@ const CONNECTIONS: usize = 64;
 
 /// Pages a second, and their latency, under the name of a figure; what they cost is told of the first table alone.
 pub(super) async fn run(bench: &mut Bench, table: &Table, name: &str) -> anyhow::Result<Figure> {
-    let seconds = bench.pick(2.0, 5.0);
+    let seconds = bench.pick(2.0, 4.0);
     let tool = Tool::find().await;
     let stack = &bench.stack;
     let (mut ours, mut limit) = (Rounds::default(), Rounds::default());

@@ -46,6 +46,12 @@ impl Table {
 /// Fills a table through the writer's own encoder and transaction, without Kafka, and lets PostgreSQL tidy up. Its indexes are made at the
 /// end, which takes half the time.
 pub(super) async fn fill(stack: &Stack, database: &Database, rows: u64) -> anyhow::Result<()> {
+    let sql = connect(&database.url).await?;
+    // Filling is not measured: pages that go to the log whole need not be packed, and nobody waits for the disk at each commit.
+    let relaxed = ["wal_compression", "synchronous_commit"];
+    for setting in relaxed {
+        change(&sql, &format!("SET {setting} = off")).await?;
+    }
     let config = Config::with_url(&database.url);
     let pool = Pool::new(&config).context("reach the database")?;
     let sink = Sink::new(pool.clone(), &config);
@@ -53,7 +59,6 @@ pub(super) async fn fill(stack: &Stack, database: &Database, rows: u64) -> anyho
     let starts: Vec<(i32, i64)> = (0..i32::try_from(LANES)?).map(|lane| (lane, 0)).collect();
     checkpoints::load_or_create(&pool, &stack.cluster_id, &topic, &starts).await?;
     let first = Timestamp::now().as_micros() - i64::try_from(rows * STEP_MICROS)?;
-    let sql = connect(&database.url).await?;
     let indexes = drop_indexes(&sql).await?;
     let lanes = (0..LANES).map(|lane| {
         let (sink, batch) = (sink.clone(), Batch::new(&stack.cluster_id, &topic));
@@ -63,24 +68,39 @@ pub(super) async fn fill(stack: &Stack, database: &Database, rows: u64) -> anyho
         lane??;
     }
     pool.close();
+    say("its rows are there; making its indexes");
+    // A session of its own, since what was set for the database holds for those that begin afterwards.
+    let sql = connect(&database.url).await?;
     sql.batch_execute(
         "SET maintenance_work_mem = '512MB'; SET max_parallel_maintenance_workers = 2",
     )
     .await
     .context("get ready for the indexes")?;
-    for statement in indexes
-        .iter()
-        .map(String::as_str)
-        .chain(["VACUUM (ANALYZE) events"])
-    {
+    for statement in &indexes {
         sql.batch_execute(statement)
             .await
-            .with_context(|| format!("tidy the table up: {statement}"))?;
+            .with_context(|| format!("make an index: {statement}"))?;
+    }
+    say("its indexes are there; tidying up");
+    sql.batch_execute("VACUUM (ANALYZE) events")
+        .await
+        .context("tidy the table up")?;
+    for setting in relaxed {
+        change(&sql, &format!("RESET {setting}")).await?;
     }
     sql.batch_execute("CHECKPOINT").await.context("settle")?;
     let filled = database.events().await?;
     anyhow::ensure!(filled == rows, "{filled} of {rows} rows are there");
     Ok(())
+}
+
+/// Changes what sessions of this database begin with.
+async fn change(sql: &Client, what: &str) -> anyhow::Result<()> {
+    let statement = format!(
+        "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I {what}', current_database()); END $$"
+    );
+    let done = sql.batch_execute(&statement).await;
+    done.with_context(|| format!("change the database: {what}"))
 }
 
 /// Drops the indexes of `events` and returns the statements that make them again.

@@ -83,7 +83,7 @@ const OF_OTHERS: [Variant; 2] = [
 ];
 
 pub(super) async fn run(bench: &mut Bench) -> anyhow::Result<()> {
-    let records = bench.pick(300_000, 600_000);
+    let records = bench.pick(300_000, 500_000);
     let source = Source::make(bench, records, Size::Usual, &EVENTS).await?;
     for variant in &USUAL {
         let cpu = source.alternate(bench, variant).await?;
