@@ -166,8 +166,8 @@ CASES = {
     ),
     "FlumenQueryPoolExhausted": (
         15,
-        constant(f"flumen_query_connections_awaited{{{QUERY}}}", 3),
-        {f"flumen_query_connections_awaited{{{QUERY}}}": " ".join(["0 4"] * 120)},
+        constant(f"flumen_query_connections_awaited{{{QUERY}}}", 9) | constant(f"flumen_query_connections_max{{{QUERY}}}", 8),
+        constant(f"flumen_query_connections_awaited{{{QUERY}}}", 8) | constant(f"flumen_query_connections_max{{{QUERY}}}", 8),
     ),
     "FlumenRelayDown": (15, up(RELAY, 0), up(RELAY, 0, 1)),
     "FlumenRelayFailing": (
