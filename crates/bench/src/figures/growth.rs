@@ -79,7 +79,6 @@ struct AtSize {
 
 impl AtSize {
     async fn fill(stack: &Stack, size: u64) -> anyhow::Result<Self> {
-        say(format!("filling a table with {} rows", short(size as f64)));
         let database = Database::create(stack).await?;
         table::fill(stack, &database, size).await?;
         Ok(Self {

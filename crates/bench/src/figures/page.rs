@@ -13,8 +13,14 @@ use crate::stack::{Cost, Database, Program, Service, Stack, Topic};
 /// Connections, of HTTP as of the limit.
 const CONNECTIONS: usize = 64;
 
-/// Pages a second, and their latency, under the name of a figure; what they cost is told of the first table alone.
-pub(super) async fn run(bench: &mut Bench, table: &Table, name: &str) -> anyhow::Result<Figure> {
+/// Pages a second, and their latency, under the name of a figure, and into `sizes` for the plot; what they cost is told of the first
+/// table alone.
+pub(super) async fn run(
+    bench: &mut Bench,
+    table: &Table,
+    name: &str,
+    sizes: &mut Vec<(u64, Figure)>,
+) -> anyhow::Result<()> {
     let seconds = bench.pick(2.0, 4.0);
     let tool = Tool::find().await;
     let stack = &bench.stack;
@@ -46,7 +52,8 @@ pub(super) async fn run(bench: &mut Bench, table: &Table, name: &str) -> anyhow:
     }
     let figure = Figure::new(name, "requests/s", &ours).beside(tool.name(), &limit);
     bench.results.push(figure.clone());
-    Ok(figure)
+    sizes.push((table.rows, figure));
+    Ok(())
 }
 
 /// The plot of pages by the size of the table, of tables and what was measured over them.

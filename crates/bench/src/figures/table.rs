@@ -27,7 +27,6 @@ pub(super) struct Table {
 impl Table {
     /// Makes one of so many rows.
     pub(super) async fn filled(stack: &Stack, rows: u64) -> anyhow::Result<Self> {
-        say(format!("filling a table with {} rows", short(rows as f64)));
         let table = Self {
             topic: Topic::create(stack).await?,
             database: Database::create(stack).await?,
@@ -46,12 +45,15 @@ impl Table {
 /// Fills a table through the writer's own encoder and transaction, without Kafka, and lets PostgreSQL tidy up. Its indexes are made at the
 /// end, which takes half the time.
 pub(super) async fn fill(stack: &Stack, database: &Database, rows: u64) -> anyhow::Result<()> {
-    let sql = connect(&database.url).await?;
+    say(format!("filling a table with {} rows", short(rows as f64)));
     // Filling is not measured: pages that go to the log whole need not be packed, and nobody waits for the disk at each commit.
     let relaxed = ["wal_compression", "synchronous_commit"];
     for setting in relaxed {
-        change(&sql, &format!("SET {setting} = off")).await?;
+        let relax = format!("ALTER DATABASE {} SET {setting} = off", database.name);
+        database.change(&relax).await?;
     }
+    // After that, since it holds for sessions that begin afterwards.
+    let sql = connect(&database.url).await?;
     let config = Config::with_url(&database.url);
     let pool = Pool::new(&config).context("reach the database")?;
     let sink = Sink::new(pool.clone(), &config);
@@ -69,8 +71,6 @@ pub(super) async fn fill(stack: &Stack, database: &Database, rows: u64) -> anyho
     }
     pool.close();
     say("its rows are there; making its indexes");
-    // A session of its own, since what was set for the database holds for those that begin afterwards.
-    let sql = connect(&database.url).await?;
     sql.batch_execute(
         "SET maintenance_work_mem = '512MB'; SET max_parallel_maintenance_workers = 2",
     )
@@ -86,21 +86,13 @@ pub(super) async fn fill(stack: &Stack, database: &Database, rows: u64) -> anyho
         .await
         .context("tidy the table up")?;
     for setting in relaxed {
-        change(&sql, &format!("RESET {setting}")).await?;
+        let reset = format!("ALTER DATABASE {} RESET {setting}", database.name);
+        database.change(&reset).await?;
     }
-    sql.batch_execute("CHECKPOINT").await.context("settle")?;
+    database.settle().await?;
     let filled = database.events().await?;
     anyhow::ensure!(filled == rows, "{filled} of {rows} rows are there");
     Ok(())
-}
-
-/// Changes what sessions of this database begin with.
-async fn change(sql: &Client, what: &str) -> anyhow::Result<()> {
-    let statement = format!(
-        "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I {what}', current_database()); END $$"
-    );
-    let done = sql.batch_execute(&statement).await;
-    done.with_context(|| format!("change the database: {what}"))
 }
 
 /// Drops the indexes of `events` and returns the statements that make them again.

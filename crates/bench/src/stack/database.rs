@@ -84,10 +84,10 @@ impl Database {
         Ok(row.get(0))
     }
 
-    /// Changes its schema, when there is something to change.
+    /// Changes its schema or its settings, when there is something to change.
     pub(crate) async fn change(&self, sql: &str) -> anyhow::Result<()> {
         let changed = connect(&self.url).await?.batch_execute(sql).await;
-        changed.with_context(|| format!("change the schema: {sql}"))
+        changed.with_context(|| format!("change the database: {sql}"))
     }
 
     /// Removes it.

@@ -32,9 +32,8 @@ pub(super) async fn run(bench: &mut Bench) -> anyhow::Result<()> {
     if args.wants_any(&of_smaller) || rare_in_smaller {
         let table = Table::filled(&bench.stack, args.read_rows).await?;
         if args.wants(Group::PageFiltered) {
-            let outcome = page::run(bench, &table, "page_filtered").await;
-            let figure = failures.note("page_filtered", outcome);
-            sizes.extend(figure.map(|figure| (table.rows, figure)));
+            let outcome = page::run(bench, &table, "page_filtered", &mut sizes).await;
+            failures.note("page_filtered", outcome);
         }
         if args.wants(Group::ExportNdjson) {
             failures.note("export_ndjson", export::run(bench, &table).await);
@@ -54,9 +53,8 @@ pub(super) async fn run(bench: &mut Bench) -> anyhow::Result<()> {
     if !args.quick && args.wants_any(&[Group::PageFiltered, Group::PageRareSource]) {
         let table = Table::filled(&bench.stack, args.large_rows).await?;
         if args.wants(Group::PageFiltered) {
-            let outcome = page::run(bench, &table, "page_filtered_20m").await;
-            let figure = failures.note("page_filtered_20m", outcome);
-            sizes.extend(figure.map(|figure| (table.rows, figure)));
+            let outcome = page::run(bench, &table, "page_filtered_20m", &mut sizes).await;
+            failures.note("page_filtered_20m", outcome);
         }
         if args.wants(Group::PageRareSource) {
             failures.note("page_rare_source", rare::run(bench, &table).await);
